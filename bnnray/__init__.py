@@ -1,0 +1,1 @@
+"""bnnray: attack and verify binarized neural networks on many machines."""

@@ -1,0 +1,91 @@
+"""The errors of bnnray, each with the exit code that the command line ends with.
+
+    BnnrayError
+    ├── UsageError              2    an argument or option (also a ValueError)
+    │   ├── JobError            2    the job file
+    │   ├── ModelError          2    a model that is foreign, damaged or does not fit
+    │   └── RunFolderError      2    a run folder that belongs to something else
+    ├── SetupError              3    the machine around bnnray (also a RuntimeError)
+    │   ├── DataError           3    a data set that is missing or damaged
+    │   ├── LicenceError        3    no solver licence
+    │   │   └── ModelTooLarge   3    more variables or rows than the licence admits
+    │   └── StorageError        3    a folder that cannot be written
+    ├── WitnessError                 a claimed witness that is not in the threat's region
+    ├── BugError                70   bnnray contradicts itself
+    └── Interrupted             75   drained on a signal; the same command goes on
+
+A message says what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BnnrayError(Exception):
+    """Base of every error that bnnray raises on purpose."""
+
+    exit_code = 70
+
+
+class UsageError(BnnrayError, ValueError):
+    """The user asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class JobError(UsageError):
+    """The job file has an unknown key, a wrong type or an impossible value."""
+
+
+class ModelError(UsageError):
+    """A model file is foreign, damaged, or does not fit the data."""
+
+
+class RunFolderError(UsageError):
+    """The run folder belongs to another job or to something else."""
+
+
+class SetupError(BnnrayError, RuntimeError):
+    """Something around bnnray is missing: data, a licence, a writable folder."""
+
+    exit_code = 3
+
+
+class DataError(SetupError):
+    """A data set is missing, truncated, swapped or altered."""
+
+
+class LicenceError(SetupError):
+    """A solver has no licence here."""
+
+
+class ModelTooLarge(LicenceError):
+    """The licence at hand limits the size of a model, and this one is larger."""
+
+
+class StorageError(SetupError):
+    """A folder or file cannot be written."""
+
+
+class WitnessError(BnnrayError, ValueError):
+    """A claimed witness has the wrong shape, type or range, or leaves the budget."""
+
+
+class BugError(BnnrayError, AssertionError):
+    """bnnray contradicts itself; never the user's fault."""
+
+
+class Interrupted(BnnrayError):
+    """The run was drained; what is left is done by the same command."""
+
+    exit_code = 75
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """A message for a name that is not among the known ones, with the nearest of them."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {what} {name!r}; {hint}valid: {', '.join(choices)}"

@@ -1,0 +1,29 @@
+"""Budgets, goals, questions, and the exact replay of a witness."""
+
+from bnnray.threat.epsilon import format_epsilon, parse_epsilon
+from bnnray.threat.objective import Objective, make_objective
+from bnnray.threat.question import Question
+from bnnray.threat.region import FloatArray, Region, make_region
+from bnnray.threat.replay import Replayed, Witness, replay
+from bnnray.threat.threat import ANY, RUNNER_UP, Against, Domain, Goal, Threat, Tie
+
+__all__ = [
+    "ANY",
+    "RUNNER_UP",
+    "Against",
+    "Domain",
+    "FloatArray",
+    "Goal",
+    "Objective",
+    "Question",
+    "Region",
+    "Replayed",
+    "Threat",
+    "Tie",
+    "Witness",
+    "format_epsilon",
+    "make_objective",
+    "make_region",
+    "parse_epsilon",
+    "replay",
+]

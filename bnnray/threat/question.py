@@ -1,0 +1,105 @@
+"""One question: can this input be changed within the budget so that the network is fooled?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from bnnray.errors import UsageError
+from bnnray.network import IntArray, Network, ScoreArray
+from bnnray.threat.objective import Objective, make_objective
+from bnnray.threat.region import Region, make_region
+from bnnray.threat.threat import ANY, Against, Threat
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A network, an input and a threat.
+
+    Args:
+        network: the exact network.
+        pixels: int64 of shape (pixels,), the image is pixels / levels.
+        levels: what the pixels are over: 255 for images, 16 for digits.
+        label: the true class.
+        threat: budget and goal.
+
+    Raises:
+        UsageError: an image that does not fit the network, or a class that it does not have.
+    """
+
+    network: Network
+    pixels: IntArray
+    levels: int
+    label: int
+    threat: Threat
+
+    def __post_init__(self) -> None:
+        if self.pixels.shape != (self.network.pixels,):
+            raise UsageError(
+                f"the network takes {self.network.pixels} pixels; the image has shape "
+                f"{self.pixels.shape}"
+            )
+        if np.any((self.pixels < 0) | (self.pixels > self.levels)):
+            raise UsageError(f"pixels must be integers from 0 to {self.levels}")
+        for what, number in (("label", self.label), ("goal", self.threat.goal.target)):
+            if number is not None and not 0 <= number < self.network.classes:
+                raise UsageError(
+                    f"{what} must be a class from 0 to {self.network.classes - 1}; got {number}"
+                )
+
+    @cached_property
+    def region(self) -> Region:
+        """The inputs within the budget."""
+        return make_region(self.pixels, self.levels, self.threat)
+
+    @cached_property
+    def clean_scores(self) -> ScoreArray:
+        """Integer scores (classes,) of the unperturbed input."""
+        return self.network.scores(self.pixels[None, :], self.levels)[0]
+
+    @property
+    def predicted(self) -> int:
+        """The class of the unperturbed input; ties go to the lowest."""
+        return int(np.argmax(self.clean_scores))
+
+    @property
+    def attacked(self) -> int:
+        """The class whose score the attack wants to see beaten."""
+        return self.label if self.threat.against is Against.LABEL else self.predicted
+
+    @cached_property
+    def targets(self) -> tuple[int, ...]:
+        """The classes that count as success, by falling clean score, ties by rising class.
+
+        Empty where the goal names the attacked class itself.
+        """
+        order = sorted(range(self.network.classes), key=lambda c: (-self.clean_scores[c], c))
+        others = tuple(c for c in order if c != self.attacked)
+        goal = self.threat.goal
+        if goal.name == ANY:
+            return others
+        if goal.target is not None:
+            return tuple(c for c in others if c == goal.target)
+        return others[:1]
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """One objective for each of :attr:`targets`."""
+        return tuple(make_objective(self.network, t, self.attacked) for t in self.targets)
+
+    @cached_property
+    def maximum(self) -> Fraction:
+        """The largest objective over all activations of the last hidden layer."""
+        return max(o.maximum for o in self.objectives)
+
+    @cached_property
+    def clean_objective(self) -> Fraction:
+        """The objective of the unperturbed input."""
+        return self.objective_of(self.clean_scores)
+
+    def objective_of(self, scores: ScoreArray) -> Fraction:
+        """The largest objective over the targets, from integer scores (classes,)."""
+        return max(o.of_scores(scores) for o in self.objectives)

@@ -1,0 +1,109 @@
+"""The only judge of a witness: a pure function on the exact network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from bnnray.errors import WitnessError
+from bnnray.network import ScoreArray
+from bnnray.threat.question import Question
+from bnnray.threat.threat import Domain
+from bnnray.verdicts import is_flip
+
+Witness = npt.NDArray[np.generic]
+"""A perturbed input, flat: int64 numerators over ``levels`` on the grid, float64 on the box.
+
+On the box a pixel that holds the double nearest to its clean value is unperturbed and stands
+for the clean value itself; every other double is read as the rational it is.
+"""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What the exact network says of a witness.
+
+    Args:
+        objective: the largest over the goal's targets, exact.
+        flipped: whether that is a flip.
+        adversarial_class: the class of the witness; ties go to the lowest.
+        linf, l2, l0: size of the perturbation; linf and l2 in units of the full pixel range,
+            l0 counts changed pixels.
+    """
+
+    objective: Fraction
+    flipped: bool
+    adversarial_class: int
+    linf: float
+    l2: float
+    l0: int
+
+
+def replay(question: Question, witness: Witness) -> Replayed:
+    """Checks a witness's shape, type, range and budget, and evaluates it exactly.
+
+    Raises:
+        WitnessError: the witness is not a point of the question's region.
+    """
+    scores, changes = _evaluate(question, witness)
+    objective = question.objective_of(scores)
+    return Replayed(
+        objective=objective,
+        flipped=is_flip(objective, question.threat.tie),
+        adversarial_class=int(np.argmax(scores)),
+        linf=float(max(map(abs, changes), default=Fraction(0))),
+        l2=math.sqrt(float(sum(c * c for c in changes))),
+        l0=len(changes),
+    )
+
+
+def _evaluate(question: Question, witness: Witness) -> tuple[ScoreArray, list[Fraction]]:
+    if witness.shape != question.pixels.shape:
+        raise WitnessError(
+            f"a witness must have shape {question.pixels.shape}; got {witness.shape}"
+        )
+    if question.threat.domain is Domain.GRID:
+        return _evaluate_grid(question, witness)
+    return _evaluate_box(question, witness)
+
+
+def _evaluate_grid(question: Question, witness: Witness) -> tuple[ScoreArray, list[Fraction]]:
+    region = question.region
+    if not np.issubdtype(witness.dtype, np.integer):
+        raise WitnessError(f"a witness on the grid must be integers; got {witness.dtype}")
+    levels = witness.astype(np.int64)
+    _check_range(levels, region.lower, region.upper)
+    scores = question.network.scores(levels[None, :], region.denominator)[0]
+    changes = levels - region.clean
+    return scores, [Fraction(int(c), region.denominator) for c in changes[changes != 0]]
+
+
+def _evaluate_box(question: Question, witness: Witness) -> tuple[ScoreArray, list[Fraction]]:
+    region = question.region
+    if witness.dtype != np.float64:
+        raise WitnessError(f"a witness on the box must be float64; got {witness.dtype}")
+    values = witness.astype(np.float64)
+    if not np.all(np.isfinite(values)):
+        raise WitnessError("a witness on the box must be finite")
+    _check_range(values, region.float_lower, region.float_upper)
+    clean = [Fraction(n, region.denominator) for n in region.clean.tolist()]
+    moved = values != region.float_clean
+    point = [Fraction(v) if m else c for v, m, c in zip(values.tolist(), moved, clean, strict=True)]
+    changes = [p - c for p, c, m in zip(point, clean, moved, strict=True) if m]
+    return question.network.scores_at(point), changes
+
+
+def _check_range(
+    values: npt.NDArray[np.generic], lower: npt.NDArray[np.generic], upper: npt.NDArray[np.generic]
+) -> None:
+    outside = np.flatnonzero((values < lower) | (values > upper))  # type: ignore[operator]
+    if outside.size:
+        i = int(outside[0])
+        raise WitnessError(
+            f"pixel {i} of the witness must be in [{lower[i]}, {upper[i]}], the clean image's "
+            f"budget; got {values[i]}"
+        )
