@@ -86,12 +86,16 @@ class Network:
         """The class of each input, (n,); ties go to the lowest class."""
         return np.argmax(self.scores(numerators, denominator), axis=1).astype(np.int64)
 
+    def activations_at(self, point: Sequence[Fraction]) -> list[IntArray]:
+        """Activations (units,) of each hidden layer at one real point, given as rationals."""
+        layers = [self._first_signs(point)]
+        for layer in self.hidden[1:]:
+            layers.append(layer.fire(layers[-1][None, :], layer.sign_thresholds)[0])
+        return layers
+
     def scores_at(self, point: Sequence[Fraction]) -> ScoreArray:
         """Integer scores (classes,) at one real point, given as rationals."""
-        values = self._first_signs(point)[None, :]
-        for layer in self.hidden[1:]:
-            values = layer.fire(values, layer.sign_thresholds)
-        return self.output.scores(values)[0]
+        return self.output.scores(self.activations_at(point)[-1][None, :])[0]
 
     @cached_property
     def digest(self) -> str:

@@ -58,6 +58,15 @@ class Region:
             return np.clip(rounded, self.lower, self.upper)
         return np.clip(values, self.float_lower, self.float_upper)
 
+    def read(self, values: FloatArray) -> list[Fraction]:
+        """The real input that a box witness (pixels,) stands for, exactly."""
+        clean = self.clean.tolist()
+        moved = (values != self.float_clean).tolist()
+        return [
+            Fraction(v) if m else Fraction(c, self.denominator)
+            for v, m, c in zip(values.tolist(), moved, clean, strict=True)
+        ]
+
     @property
     def clean_witness(self) -> npt.NDArray[np.generic]:
         """The unperturbed input in the form of a witness."""

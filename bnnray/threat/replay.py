@@ -23,13 +23,14 @@ for the clean value itself; every other double is read as the rational it is.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Replayed:
     """What the exact network says of a witness.
 
     Args:
         objective: the largest over the goal's targets, exact.
         flipped: whether that is a flip.
+        scores: integer scores (classes,), over the network's denominator.
         adversarial_class: the class of the witness; ties go to the lowest.
         linf, l2, l0: size of the perturbation; linf and l2 in units of the full pixel range,
             l0 counts changed pixels.
@@ -37,6 +38,7 @@ class Replayed:
 
     objective: Fraction
     flipped: bool
+    scores: ScoreArray
     adversarial_class: int
     linf: float
     l2: float
@@ -54,6 +56,7 @@ def replay(question: Question, witness: Witness) -> Replayed:
     return Replayed(
         objective=objective,
         flipped=is_flip(objective, question.threat.tie),
+        scores=scores,
         adversarial_class=int(np.argmax(scores)),
         linf=float(max(map(abs, changes), default=Fraction(0))),
         l2=math.sqrt(float(sum(c * c for c in changes))),
@@ -90,10 +93,9 @@ def _evaluate_box(question: Question, witness: Witness) -> tuple[ScoreArray, lis
     if not np.all(np.isfinite(values)):
         raise WitnessError("a witness on the box must be finite")
     _check_range(values, region.float_lower, region.float_upper)
-    clean = [Fraction(n, region.denominator) for n in region.clean.tolist()]
-    moved = values != region.float_clean
-    point = [Fraction(v) if m else c for v, m, c in zip(values.tolist(), moved, clean, strict=True)]
-    changes = [p - c for p, c, m in zip(point, clean, moved, strict=True) if m]
+    point = region.read(values)
+    clean = (Fraction(n, region.denominator) for n in region.clean.tolist())
+    changes = [p - c for p, c in zip(point, clean, strict=True) if p != c]
     return question.network.scores_at(point), changes
 
 

@@ -1,0 +1,51 @@
+"""The attacks, one file each."""
+
+from typing import Any
+
+from bnnray.attacks.base import Attack, Task
+from bnnray.attacks.milp import Milp, MilpSettings
+from bnnray.attacks.pgd import Pgd, PgdSettings
+from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
+from bnnray.attacks.settings import AttackSettings, Seconds, format_seconds, parse_seconds
+from bnnray.errors import UsageError, unknown_name
+
+ATTACKS: dict[str, type[Attack[Any]]] = {"pgd": Pgd, "milp": Milp}
+"""Attacks by the kind that a job file names."""
+
+
+def attack_type(kind: str) -> type[Attack[Any]]:
+    """The attack of a kind.
+
+    Raises:
+        UsageError: an unknown kind.
+    """
+    if kind not in ATTACKS:
+        raise UsageError(unknown_name("kind of attack", kind, ATTACKS))
+    return ATTACKS[kind]
+
+
+def make_attack(settings: AttackSettings) -> Attack[Any]:
+    """The attack that some settings describe."""
+    return attack_type(settings.kind)(settings)
+
+
+__all__ = [
+    "ATTACKS",
+    "Attack",
+    "AttackSettings",
+    "Effort",
+    "Incumbent",
+    "Milp",
+    "MilpSettings",
+    "Outcome",
+    "Pgd",
+    "PgdSettings",
+    "Search",
+    "Seconds",
+    "Task",
+    "TracePoint",
+    "attack_type",
+    "format_seconds",
+    "make_attack",
+    "parse_seconds",
+]

@@ -1,0 +1,128 @@
+"""The frame of every attack: it starts the clocks, runs the search and asks for the verdict.
+
+A new attack is a settings class and a class with ``kind`` and ``search``; see
+docs/adding_an_attack.md.
+"""
+
+from __future__ import annotations
+
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from bnnray.attacks.search import Effort, Outcome, Search
+from bnnray.attacks.settings import AttackSettings
+from bnnray.errors import LicenceError
+from bnnray.solvers import Solver
+from bnnray.threat import Question
+from bnnray.verdicts import Proof, Replay, Status, Verdict
+
+S = TypeVar("S", bound=AttackSettings)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A question to put to an attack, and the seed of its random choices."""
+
+    question: Question
+    seed: int
+
+
+class Attack(ABC, Generic[S]):
+    """A search for a perturbation that flips the network.
+
+    Attributes:
+        kind: the name in job files.
+        settings_type: what a job file may set.
+        complete: whether it can prove; a heuristic never says robust.
+        batched: whether it searches several questions of one network together.
+    """
+
+    kind: ClassVar[str]
+    settings_type: ClassVar[type[AttackSettings]]
+    complete: ClassVar[bool] = False
+    batched: ClassVar[bool] = False
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def search(self, search: Search) -> Status:
+        """Searches one question until it is settled, its time is over or nothing is left to try.
+
+        Offers witnesses to ``search`` and proves bounds on it; returns why it stopped.
+
+        Raises:
+            LicenceError: a solver has no licence.
+        """
+
+    def search_batch(self, searches: Sequence[Search]) -> list[Status]:
+        """Searches several questions; one after the other unless an attack does better."""
+        return [self.search(search) for search in searches]
+
+    @property
+    def stop(self) -> str:
+        """When a search may end early: "optimum" or "flip"."""
+        return str(getattr(self.settings, "stop", "optimum"))
+
+    def run(self, tasks: Sequence[Task], solver: Solver, threads: int = 1) -> list[Outcome]:
+        """Searches each task and says what is known; never raises for a failed search.
+
+        Args:
+            tasks: questions on one network. More than one only for batched attacks.
+            solver: runs back ends.
+            threads: cores that a solve may use.
+
+        Returns:
+            One outcome a task, in their order.
+        """
+        asked = [task for task in tasks if task.question.targets]
+        found = iter(self._search_all(asked, solver, threads))
+        return [next(found) if task.question.targets else _nothing_asked() for task in tasks]
+
+    def _search_all(self, tasks: Sequence[Task], solver: Solver, threads: int) -> list[Outcome]:
+        if not tasks:
+            return []
+        try:
+            searches = [self._open(task, solver, threads) for task in tasks]
+            statuses = self.search_batch(searches)
+            return [s.outcome(status) for s, status in zip(searches, statuses, strict=True)]
+        except LicenceError as error:
+            return [failed(Status.LICENCE, str(error))] * len(tasks)
+        except Exception as error:  # one bad unit must not end a campaign
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            message = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
+            return [failed(Status.CRASHED, message)] * len(tasks)
+
+    def _open(self, task: Task, solver: Solver, threads: int) -> Search:
+        return Search(
+            question=task.question,
+            time_limit=self.settings.time_limit,
+            seed=task.seed,
+            solver=solver,
+            stop=self.stop,
+            threads=threads,
+        )
+
+
+def _nothing_asked() -> Outcome:
+    return failed(Status.SKIPPED, "the goal is the attacked class itself")
+
+
+def failed(status: Status, message: str) -> Outcome:
+    """The outcome of a search that did not run to an end."""
+    return Outcome(
+        verdict=Verdict.UNKNOWN,
+        proof=Proof.NONE,
+        status=status,
+        replay=Replay.NONE,
+        incumbent=None,
+        claimed=None,
+        bound=None,
+        seconds=0.0,
+        trace=(),
+        effort=Effort(),
+        message=message,
+    )

@@ -1,0 +1,91 @@
+"""Projected gradient descent: iterated FGSM on a smooth surrogate of the network.
+
+The objective is the loss; every iterate is judged by the true network and the best one kept
+(Madry et al. 2018; on binarized networks as in Khalil et al. 2018).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from bnnray.attacks.base import Attack
+from bnnray.attacks.search import Search
+from bnnray.attacks.settings import AttackSettings, Stop
+from bnnray.encodings import interval_ranges
+from bnnray.verdicts import Status
+
+SurrogateName = Literal["hardtanh", "straight-through", "tanh"]
+
+
+class PgdSettings(AttackSettings):
+    """Settings of ``kind = "pgd"``.
+
+    Attributes:
+        surrogate: "hardtanh" (Khalil et al. 2018: g(x) = x on [-1, 1], forward and backward),
+            "straight-through" (signs forward, hardtanh's slope backward) or "tanh" (its width
+            falls from 1 to 0.1).
+        iterations: gradient steps of each restart.
+        restarts: starts; the first is the clean input, the others are uniform in the budget.
+        step: length of a step, as a fraction of epsilon.
+        stop: go on after a flip for the best objective, or end at the first.
+    """
+
+    kind: Literal["pgd"] = "pgd"
+    surrogate: SurrogateName = "hardtanh"
+    iterations: Annotated[int, Field(ge=1)] = 100
+    restarts: Annotated[int, Field(ge=1)] = 10
+    step: Annotated[float, Field(gt=0, le=2)] = 0.1
+    stop: Stop = "optimum"
+
+
+class Pgd(Attack[PgdSettings]):
+    """Searches the points of a batch together, in torch, on the GPU where there is one."""
+
+    kind: ClassVar[str] = "pgd"
+    settings_type: ClassVar[type[AttackSettings]] = PgdSettings
+    batched: ClassVar[bool] = True
+
+    def search(self, search: Search) -> Status:
+        return self.search_batch([search])[0]
+
+    def search_batch(self, searches: Sequence[Search]) -> list[Status]:
+        from bnnray.models.ascent import Ascent, AscentSettings, Point
+
+        for search in searches:
+            ranges = interval_ranges(search.question)
+            search.effort.unstable = int(ranges[0].unstable.sum())
+            search.effort.batch_size = len(searches)
+        settings = self.settings
+        ascent = Ascent(
+            [Point(s.question, s.seed) for s in searches],
+            AscentSettings(
+                settings.surrogate, settings.iterations, settings.restarts, settings.step
+            ),
+        )
+        ended: dict[int, Status] = {}
+        for iterate in ascent.run():
+            for number, search in enumerate(searches):
+                if number in ended:
+                    continue
+                search.effort.iterations = iterate.number
+                if iterate.objectives[number] > float(search.objective):
+                    search.offer(iterate.witness(number))
+                if search.settled or search.remaining == 0:
+                    ended[number] = search.settled or Status.TIME_LIMIT
+                    search.finish()
+            if len(ended) == len(searches):
+                break
+        return [ended.get(n, Status.ITERATION_LIMIT) for n in range(len(searches))]
+
+
+def warm_start(search: Search, settings: PgdSettings) -> None:
+    """Runs PGD inside another attack's search, on its clock; its best becomes the incumbent."""
+    began, limit = search.elapsed, search.time_limit
+    search.time_limit = min(limit, began + settings.time_limit)
+    Pgd(settings).search(search)
+    search.time_limit = limit
+    search.resume()
+    search.effort.warm_start_seconds = search.elapsed - began

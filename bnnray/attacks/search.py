@@ -1,0 +1,263 @@
+"""What an attack holds while it searches: the clock, the judge, the incumbent, the trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from bnnray.errors import BugError, WitnessError
+from bnnray.solvers import Solution, Solver
+from bnnray.threat import Question, Replayed, Witness, replay
+from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip, judge
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class TracePoint:
+    """One step of the anytime curve.
+
+    Args:
+        seconds: since the unit began.
+        objective: of the incumbent.
+        bound: proven so far, or None.
+        iteration: of the attack.
+    """
+
+    seconds: float
+    objective: Fraction
+    bound: Fraction | None
+    iteration: int
+
+
+@dataclass(frozen=True, eq=False)
+class Incumbent:
+    """The best replayed input so far."""
+
+    witness: Witness
+    replayed: Replayed
+
+    @property
+    def objective(self) -> Fraction:
+        return self.replayed.objective
+
+
+@dataclass
+class Effort:
+    """What a search spent.
+
+    Attributes:
+        iterations, nodes: steps of the attack, nodes of solvers' trees.
+        build_seconds, solve_seconds: wall time of encoding and of solving.
+        warm_start_seconds: wall time of the warm start, a part of the unit's seconds.
+        child_cpu_seconds: CPU time of the solver's process.
+        peak_rss_bytes: largest resident memory of the solver's process; 0 without one.
+        backend: which solver, "" without one.
+        batch_size: how many units were searched together.
+        unstable: first-layer units that can change sign.
+    """
+
+    iterations: int = 0
+    nodes: int = 0
+    build_seconds: float = 0.0
+    solve_seconds: float = 0.0
+    warm_start_seconds: float = 0.0
+    child_cpu_seconds: float = 0.0
+    peak_rss_bytes: int = 0
+    backend: str = ""
+    batch_size: int = 1
+    unstable: int | None = None
+
+    def add(self, solution: Solution, seconds: float) -> None:
+        """Counts one solve."""
+        self.nodes += solution.nodes
+        self.solve_seconds += seconds
+        self.child_cpu_seconds += solution.cpu_seconds
+        self.peak_rss_bytes = max(self.peak_rss_bytes, solution.peak_rss_bytes)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a search has found out about its question.
+
+    Args:
+        verdict, proof, status: as in the contract.
+        replay: whether the exact network agreed with the claims.
+        incumbent: the best replayed input, the clean one at least; None if nothing ran.
+        claimed: the objective of the last claim that the replay denied, or the incumbent's.
+        bound: proven upper limit of the objective, or None.
+        seconds: wall time.
+        trace: the anytime curve, beginning with the clean objective.
+        effort: what was spent.
+        message: what to tell about an unusual end.
+    """
+
+    verdict: Verdict
+    proof: Proof
+    status: Status
+    replay: Replay
+    incumbent: Incumbent | None
+    claimed: Fraction | None
+    bound: Fraction | None
+    seconds: float
+    trace: tuple[TracePoint, ...]
+    effort: Effort
+    message: str = ""
+
+
+@dataclass
+class Search:
+    """One search of one question.
+
+    An attack offers witnesses and proves bounds; it never judges. The clean input is the first
+    incumbent.
+
+    Attributes:
+        question: what is asked.
+        time_limit: seconds for the whole unit, from the creation of this object.
+        stop: "optimum", or "flip" to end at the first flip or at the proof that there is none.
+        seed: of every random choice.
+        solver: runs back ends.
+        threads: cores that a solve may use.
+        effort: for the attack to fill in.
+        message: for the attack to fill in.
+    """
+
+    question: Question
+    time_limit: float
+    seed: int
+    solver: Solver
+    stop: str = "optimum"
+    threads: int = 1
+    clock: Clock = time.monotonic
+    effort: Effort = field(default_factory=Effort)
+    message: str = ""
+    _trace: list[TracePoint] = field(default_factory=list)
+    _bound: Fraction | None = None
+    _proof: Proof = Proof.NONE
+    _claimed: Fraction | None = None
+    _denied: bool = False
+    _finished: float | None = None
+
+    def __post_init__(self) -> None:
+        self._start = self.clock()
+        clean = self.question.region.clean_witness
+        self.incumbent = Incumbent(clean, replay(self.question, clean))
+        self._note(0.0)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the search began, or until it was finished."""
+        return (self.clock() if self._finished is None else self._finished) - self._start
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left of the time limit, 0 at least."""
+        return max(0.0, self.time_limit - self.elapsed)
+
+    @property
+    def objective(self) -> Fraction:
+        """Of the incumbent."""
+        return self.incumbent.objective
+
+    @property
+    def best_target(self) -> int:
+        """The target whose score is the highest at the incumbent."""
+        objectives = self.question.objectives
+        scores = self.incumbent.replayed.scores
+        return max(objectives, key=lambda o: o.of_scores(scores)).target
+
+    @property
+    def bound(self) -> Fraction | None:
+        """The least proven upper limit of the objective."""
+        return self._bound
+
+    @property
+    def settled(self) -> Status | None:
+        """Why nothing is left to search, or None while something is."""
+        tie = self.question.threat.tie
+        if self.stop == "flip" and self.incumbent.replayed.flipped:
+            return Status.FLIP_FOUND
+        if self._bound is not None and self._bound <= self.objective:
+            return Status.OPTIMAL
+        if self.stop == "flip" and self._bound is not None and not is_flip(self._bound, tie):
+            return Status.INFEASIBLE
+        return None
+
+    def offer(self, witness: Witness, claimed: Fraction | None = None) -> bool:
+        """Replays a witness; a better one becomes the incumbent.
+
+        Args:
+            witness: a point of the question's region.
+            claimed: the objective that it is said to have.
+
+        Returns:
+            Whether the replay reached what was claimed; True where nothing was.
+        """
+        try:
+            replayed = replay(self.question, witness)
+        except WitnessError as error:
+            self.message = str(error)
+            return self._deny(claimed)
+        if replayed.objective > self.objective:
+            self.incumbent = Incumbent(witness, replayed)
+            self._note(self.elapsed)
+        if claimed is not None and replayed.objective < claimed:
+            return self._deny(claimed)
+        return True
+
+    def prove(self, bound: Fraction, proof: Proof) -> None:
+        """Takes a proven upper limit of the objective.
+
+        Raises:
+            BugError: a replayed witness is above it.
+        """
+        if bound < self.objective:
+            raise BugError(
+                f"a bound of {bound} was proven ({proof}), and a replayed witness has "
+                f"{self.objective}"
+            )
+        if self._bound is None or bound < self._bound:
+            self._bound, self._proof = bound, proof
+            self._note(self.elapsed)
+
+    def finish(self) -> None:
+        """Stops this search's clock, for a search that ends before others of its batch."""
+        self._finished = self.clock()
+
+    def resume(self) -> None:
+        """Lets the clock run again as if it had never stopped."""
+        self._finished = None
+
+    def outcome(self, status: Status) -> Outcome:
+        """What is known at the end; only the replayed and the proven count."""
+        tie = self.question.threat.tie
+        verdict = judge(self.objective, self._bound, tie)
+        denied = self._denied and self._claimed is not None and self.objective < self._claimed
+        if denied and status is Status.OPTIMAL:
+            status = Status.BAD_WITNESS
+        proven = verdict is Verdict.ROBUST or status is Status.OPTIMAL
+        return Outcome(
+            verdict=verdict,
+            proof=self._proof if proven else Proof.NONE,
+            status=status,
+            replay=Replay.DISAGREES if denied else Replay.OK,
+            incumbent=self.incumbent,
+            claimed=self._claimed if denied else self.objective,
+            bound=self._bound,
+            seconds=self.elapsed,
+            trace=tuple(self._trace),
+            effort=self.effort,
+            message=self.message,
+        )
+
+    def _deny(self, claimed: Fraction | None) -> bool:
+        self._denied = True
+        if claimed is not None and (self._claimed is None or claimed > self._claimed):
+            self._claimed = claimed
+        return False
+
+    def _note(self, seconds: float) -> None:
+        self._trace.append(TracePoint(seconds, self.objective, self._bound, self.effort.iterations))

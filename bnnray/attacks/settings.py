@@ -1,0 +1,82 @@
+"""What a job file may say about an attack: typed, with unknown keys refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def parse_seconds(value: Any) -> Any:
+    """Reads a duration: a number of seconds, or text such as "10s", "3min", "1.5h"."""
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-z]+)\s*", value)
+    if not match or match[2] not in UNITS:
+        raise ValueError('expected a duration such as "10s", "3min" or "1.5h"')
+    return float(match[1]) * UNITS[match[2]]
+
+
+def format_seconds(seconds: float) -> str:
+    """The shortest text that :func:`parse_seconds` reads back."""
+    for name in ("h", "min"):
+        if seconds >= UNITS[name] and seconds % UNITS[name] == 0:
+            return f"{seconds / UNITS[name]:g}{name}"
+    return f"{seconds:g}s"
+
+
+class Outside:
+    """Marks a setting that does not belong to a unit's content: a limit or a back end."""
+
+
+Seconds = Annotated[
+    float,
+    Field(gt=0, allow_inf_nan=False),
+    BeforeValidator(parse_seconds),
+    PlainSerializer(format_seconds, return_type=str),
+]
+Limit = Annotated[Seconds, Outside()]
+Stop = Literal["optimum", "flip"]
+BackendName = Literal["auto", "highs", "gurobi"]
+
+
+class AttackSettings(BaseModel):
+    """Base of every attack's settings.
+
+    Attributes:
+        kind: which attack.
+        name: tells two attacks of one kind apart; the kind unless given.
+        time_limit: of one unit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    kind: str
+    name: str = ""
+    time_limit: Limit = 60.0
+
+    def model_post_init(self, _context: Any) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.kind)
+
+    def content(self) -> dict[str, Any]:
+        """The settings that can change an answer: no limits, no back end."""
+        return _content(self)
+
+
+def _content(settings: BaseModel) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    written = settings.model_dump(mode="json")
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if _is_outside(field.metadata) or _is_outside(get_args(field.annotation)):
+            continue
+        content[name] = _content(value) if isinstance(value, BaseModel) else written[name]
+    return content
+
+
+def _is_outside(metadata: Any) -> bool:
+    return any(isinstance(m, Outside) for m in metadata)

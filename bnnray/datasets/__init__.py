@@ -1,0 +1,15 @@
+"""The data sets: labelled images as integers, checked before use."""
+
+from bnnray.datasets.dataset import SPLITS, Dataset, UInt8Array
+from bnnray.datasets.folders import ENVIRONMENT_VARIABLE, data_folders
+from bnnray.datasets.registry import DATASETS, load_dataset
+
+__all__ = [
+    "DATASETS",
+    "ENVIRONMENT_VARIABLE",
+    "SPLITS",
+    "Dataset",
+    "UInt8Array",
+    "data_folders",
+    "load_dataset",
+]

@@ -1,0 +1,42 @@
+"""The data sets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bnnray.datasets.cifar import load_cifar10
+from bnnray.datasets.cifar_jpeg import load_cifar10_jpeg
+from bnnray.datasets.dataset import SPLITS, Dataset
+from bnnray.datasets.digits import load_digits
+from bnnray.datasets.mnist import load_fashion_mnist, load_mnist
+from bnnray.errors import UsageError, unknown_name
+
+Loader = Callable[[str, Path | None], Dataset]
+
+DATASETS: dict[str, Loader] = {
+    "digits": load_digits,
+    "mnist": load_mnist,
+    "fashion_mnist": load_fashion_mnist,
+    "cifar10": load_cifar10,
+    "cifar10_jpeg": load_cifar10_jpeg,
+}
+
+
+def load_dataset(name: str, split: str, data_dir: Path | None = None) -> Dataset:
+    """One split of a data set, read from disk and checked; nothing is downloaded.
+
+    Args:
+        name: a key of ``DATASETS``.
+        split: "train" or "test".
+        data_dir: searched before $BNNRAY_DATA and the user's cache.
+
+    Raises:
+        UsageError: an unknown name or split.
+        DataError: files that are missing, unreadable, truncated, swapped or altered.
+    """
+    if name not in DATASETS:
+        raise UsageError(unknown_name("data set", name, DATASETS))
+    if split not in SPLITS:
+        raise UsageError(unknown_name("split", split, SPLITS))
+    return DATASETS[name](split, data_dir)

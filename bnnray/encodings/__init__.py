@@ -1,0 +1,16 @@
+"""Questions as programs that solvers take: stateless functions, one encoding a file."""
+
+from bnnray.encodings.intervals import LayerRange, interval_bound, interval_ranges
+from bnnray.encodings.linear_model import LinearModel
+from bnnray.encodings.realise import realise
+from bnnray.encodings.tight import TightEncoding, encode_tight
+
+__all__ = [
+    "LayerRange",
+    "LinearModel",
+    "TightEncoding",
+    "encode_tight",
+    "interval_bound",
+    "interval_ranges",
+    "realise",
+]

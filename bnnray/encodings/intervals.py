@@ -1,0 +1,84 @@
+"""Which units can change sign within the budget, by interval arithmetic in integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from bnnray.network import IntArray, SignLayer
+from bnnray.threat import Objective, Question
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerRange:
+    """The sums that the units of one hidden layer can take, and when they fire.
+
+    Args:
+        lower, upper: int64 (units,), the range of row . input. For the first layer inputs are
+            numerators over the region's denominator, for the others signs.
+        thresholds: int64 (units,). On integer inputs a unit fires iff its sum is at least this.
+    """
+
+    lower: IntArray
+    upper: IntArray
+    thresholds: IntArray
+
+    @property
+    def on(self) -> BoolArray:
+        """Units that fire for every input of the region."""
+        return self.lower >= self.thresholds
+
+    @property
+    def off(self) -> BoolArray:
+        """Units that fire for no input of the region."""
+        return self.upper < self.thresholds
+
+    @property
+    def unstable(self) -> BoolArray:
+        """Units that interval arithmetic leaves open."""
+        return ~(self.on | self.off)
+
+    @property
+    def settled(self) -> IntArray:
+        """Activations (units,): +1, -1, and 0 where unstable."""
+        return self.on.astype(np.int64) - self.off.astype(np.int64)
+
+
+def interval_ranges(question: Question) -> tuple[LayerRange, ...]:
+    """The range of every hidden layer, first to last.
+
+    The ends of the region are integers on the box as well, and an integer sum is at least a
+    rational threshold iff it is at least its ceiling; so stability is exact in both domains.
+    """
+    region = question.region
+    first, *later = question.network.hidden
+    ranges = [_range(first, region.lower, region.upper, first.pixel_thresholds(region.denominator))]
+    for layer in later:
+        signs = ranges[-1].settled
+        open_ = ranges[-1].unstable
+        lower, upper = np.where(open_, -1, signs), np.where(open_, 1, signs)
+        ranges.append(_range(layer, lower, upper, layer.sign_thresholds))
+    return tuple(ranges)
+
+
+def interval_bound(objective: Objective, last: LayerRange) -> Fraction:
+    """An upper limit of the objective from the range of the last hidden layer, in integers."""
+    best = objective.constant
+    for c, sign in zip(objective.coefficients, last.settled.tolist(), strict=True):
+        best += c * sign if sign else abs(c)
+    return objective.attainable_floor(Fraction(best, objective.denominator))
+
+
+def _range(layer: SignLayer, lower: IntArray, upper: IntArray, thresholds: IntArray) -> LayerRange:
+    rows = layer.rows()
+    positive, negative = (rows > 0).astype(np.int64), (rows < 0).astype(np.int64)
+    return LayerRange(
+        lower=positive @ lower - negative @ upper,
+        upper=positive @ upper - negative @ lower,
+        thresholds=thresholds,
+    )

@@ -1,0 +1,231 @@
+"""Gradient ascent on a smooth surrogate, in torch, batched over points and restarts.
+
+A hidden unit of the network is sign(z), z = scale * a + shift. A surrogate puts a function with
+a useful slope in the sign's place. Every iterate is judged by the true network: exactly on the
+grid (integers in float64), up to rounding on the box, where the caller replays what counts.
+
+Each point is a matrix product of its own (bmm), so that its iterates do not depend on which
+points share its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from bnnray.network import Network
+from bnnray.threat import Domain, Question, Witness
+
+Activation = Callable[[Tensor, float], Tensor]
+
+FIRST_WIDTH, LAST_WIDTH = 1.0, 0.1
+
+
+@dataclass(frozen=True)
+class AscentSettings:
+    """How to climb; see :class:`bnnray.attacks.pgd.PgdSettings`."""
+
+    surrogate: str
+    iterations: int
+    restarts: int
+    step: float
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A question and the seed of its random starts."""
+
+    question: Question
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Iterate:
+    """The batch after some steps.
+
+    Args:
+        number: how many steps were taken.
+        objectives: float64 (points,), the best over the restarts, as judged in torch.
+        witness: gives that best input of a point.
+    """
+
+    number: int
+    objectives: npt.NDArray[np.float64]
+    witness: Callable[[int], Witness]
+
+
+class Ascent:
+    """One climb of several questions on one network and one threat."""
+
+    def __init__(
+        self, points: Sequence[Point], settings: AscentSettings, device: str | None = None
+    ) -> None:
+        self._points = points
+        self._settings = settings
+        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        first = points[0].question
+        self._network = _TorchNetwork(first.network, self._device)
+        self._judge = _Judge(first, self._device)
+        regions = [p.question.region for p in points]
+        self._lower = self._tensor([r.lower / r.denominator for r in regions])
+        self._upper = self._tensor([r.upper / r.denominator for r in regions])
+        self._clean = self._tensor([r.clean / r.denominator for r in regions])
+        self._goal = _GoalMask([p.question for p in points], self._device)
+
+    def run(self) -> Iterator[Iterate]:
+        """The starts, then the batch after each step."""
+        activation = ACTIVATIONS[self._settings.surrogate]
+        step = self._settings.step * float(self._points[0].question.threat.epsilon)
+        x = self._starts()
+        for number in range(self._settings.iterations + 1):
+            yield self._judged(number, x)
+            if number < self._settings.iterations:
+                width = _width(number, self._settings.iterations)
+                x = self._clip(x + step * torch.sign(self._gradient(x, activation, width)))
+
+    def _starts(self) -> Tensor:
+        """(points, restarts, pixels): the clean input first, then uniform in the budget."""
+        count, pixels = self._settings.restarts, self._clean.shape[-1]
+        uniform = torch.stack(
+            [
+                torch.rand((count, pixels), generator=torch.Generator().manual_seed(p.seed % 2**63))
+                for p in self._points
+            ]
+        ).to(self._device)
+        starts = self._lower + uniform * (self._upper - self._lower)
+        starts[:, :1] = self._clean
+        return starts
+
+    def _gradient(self, x: Tensor, activation: Activation, width: float) -> Tensor:
+        x = x.detach().requires_grad_()
+        objective = self._goal.objective(self._network.scores(x, activation, width))
+        (gradient,) = torch.autograd.grad(objective.sum(), x)
+        return gradient
+
+    def _clip(self, x: Tensor) -> Tensor:
+        return torch.minimum(torch.maximum(x, self._lower), self._upper)
+
+    def _judged(self, number: int, x: Tensor) -> Iterate:
+        objectives = self._goal.objective(self._judge.scores(x))
+        best, where = objectives.max(dim=1)
+
+        def witness(point: int) -> Witness:
+            values = x[point, where[point]].detach().cpu().numpy().astype(np.float64)
+            return self._points[point].question.region.nearest(values)
+
+        return Iterate(number, best.cpu().numpy().astype(np.float64), witness)
+
+    def _tensor(self, rows: Sequence[npt.NDArray[np.float64]]) -> Tensor:
+        return torch.tensor(np.stack(rows), dtype=torch.float32, device=self._device)[:, None, :]
+
+
+class _TorchNetwork:
+    """The network's layers as float32 tensors: z = scale * (x W^T) + shift."""
+
+    def __init__(self, network: Network, device: str) -> None:
+        def tensor(array: npt.NDArray[np.generic]) -> Tensor:
+            return torch.tensor(array.astype(np.float32), device=device)
+
+        self._hidden = [
+            (tensor(h.linear.matrix().T), tensor(h.scale), tensor(h.shift)) for h in network.hidden
+        ]
+        output = network.output
+        self._last = tensor(output.linear.matrix().T)
+        self._affine = (
+            (tensor(output.scale), tensor(output.shift))
+            if output.scale is not None and output.shift is not None
+            else None
+        )
+
+    def scores(self, x: Tensor, activation: Activation, width: float) -> Tensor:
+        """(points, restarts, pixels) to (points, restarts, classes)."""
+        for weights, scale, shift in self._hidden:
+            x = activation(_product(x, weights) * scale + shift, width)
+        sums = _product(x, self._last)
+        return sums if self._affine is None else sums * self._affine[0] + self._affine[1]
+
+
+class _Judge:
+    """The true network in float64: exact on integers, so on the grid."""
+
+    def __init__(self, question: Question, device: str) -> None:
+        network, region = question.network, question.region
+        self._levels = region.denominator if region.domain is Domain.GRID else None
+
+        def tensor(values: object) -> Tensor:
+            return torch.tensor(np.asarray(values, dtype=np.float64), device=device)
+
+        first, *later = network.hidden
+        at_first = (
+            first.pixel_thresholds(self._levels)
+            if self._levels is not None
+            else [float(t) for t in first.thresholds]
+        )
+        self._layers = [(tensor(first.rows().T), tensor(at_first))]
+        self._layers += [(tensor(h.rows().T), tensor(h.sign_thresholds)) for h in later]
+        output = network.output
+        self._last = tensor(output.linear.matrix().T)
+        d = output.denominator
+        self._scale = tensor([m / d for m in output.multipliers])
+        self._shift = tensor([o / d for o in output.offsets])
+
+    def scores(self, x: Tensor) -> Tensor:
+        """(points, restarts, pixels) to (points, restarts, classes)."""
+        values = x.detach().double()
+        if self._levels is not None:
+            values = torch.round(values * self._levels)
+        for weights, threshold in self._layers:
+            fires = _product(values, weights) >= threshold
+            values = torch.where(fires, 1.0, -1.0).double()
+        return _product(values, self._last) * self._scale + self._shift
+
+
+class _GoalMask:
+    """score(target) - score(attacked), the largest over each point's targets."""
+
+    def __init__(self, questions: Sequence[Question], device: str) -> None:
+        classes = questions[0].network.classes
+        mask = torch.full((len(questions), 1, classes), -torch.inf)
+        for number, question in enumerate(questions):
+            mask[number, 0, list(question.targets)] = 0.0
+        self._mask = mask.to(device)
+        self._attacked = torch.tensor([q.attacked for q in questions], device=device)
+
+    def objective(self, scores: Tensor) -> Tensor:
+        """(points, restarts, classes) to (points, restarts)."""
+        index = self._attacked[:, None, None].expand(-1, scores.shape[1], 1)
+        attacked = scores.gather(2, index)[..., 0]
+        return (scores + self._mask).amax(dim=2) - attacked
+
+
+def _product(x: Tensor, weights: Tensor) -> Tensor:
+    return torch.bmm(x, weights.expand(x.shape[0], *weights.shape))
+
+
+def _width(number: int, iterations: int) -> float:
+    return float(FIRST_WIDTH * (LAST_WIDTH / FIRST_WIDTH) ** (number / max(1, iterations - 1)))
+
+
+def _hardtanh(z: Tensor, _width: float) -> Tensor:
+    return z.clamp(-1.0, 1.0)
+
+
+def _straight_through(z: Tensor, _width: float) -> Tensor:
+    soft = z.clamp(-1.0, 1.0)
+    return soft + (torch.where(z >= 0, 1.0, -1.0) - soft).detach()
+
+
+def _tanh(z: Tensor, width: float) -> Tensor:
+    return torch.tanh(z / width)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "hardtanh": _hardtanh,
+    "straight-through": _straight_through,
+    "tanh": _tanh,
+}

@@ -1,0 +1,106 @@
+"""The run folder: what is where, and whose it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bnnray.errors import RunFolderError, StorageError
+
+
+class RunFolder:
+    """The folder of one job.
+
+    Args:
+        path: runs/<name>.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.models = path / "models"
+        self.units = path / "units.parquet"
+
+    def claim(self, job: str) -> None:
+        """Makes the folder, or takes up an earlier run of the same job.
+
+        Raises:
+            RunFolderError: the folder is another job's, or something else's.
+            StorageError: it cannot be made or written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            found = sorted(p.name for p in self.path.iterdir())
+        except OSError as error:
+            raise StorageError(
+                f"cannot use the run folder {self.path}: {error.strerror}; choose a writable "
+                "place with --runs-dir"
+            ) from error
+        if not os.access(self.path, os.W_OK):
+            raise StorageError(
+                f"cannot write to the run folder {self.path}; choose a writable place with "
+                "--runs-dir"
+            )
+        owner = self._owner()
+        if owner is None and found:
+            raise RunFolderError(
+                f"{self.path} is not a run folder of bnnray (it holds {found[0]} and no "
+                "run.json); give the job another name or choose another --runs-dir"
+            )
+        if owner not in (None, job):
+            raise RunFolderError(
+                f"{self.path} belongs to the job {owner!r}, not {job!r}; give the job another "
+                "name or choose another --runs-dir"
+            )
+
+    def write_text(self, name: str, text: str) -> None:
+        """Replaces a text file in one step.
+
+        Raises:
+            StorageError: the folder cannot be written.
+        """
+        path = self.path / name
+        temporary = path.with_name(f".{name}-{uuid.uuid4().hex[:8]}.tmp")
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def write_provenance(self, provenance: Mapping[str, Any]) -> None:
+        """Writes run.json, which also marks the folder as this job's."""
+        self.write_text("run.json", json.dumps(provenance, indent=2, default=str) + "\n")
+
+    def parts(self, table: str) -> list[Path]:
+        """The finished part files of a table, oldest first."""
+        return sorted((self.path / table).glob("part-*.parquet"))
+
+    def _owner(self) -> str | None:
+        try:
+            text = (self.path / "run.json").read_text(encoding="utf-8")
+            return str(json.loads(text)["job"])
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return "unreadable run.json"
+
+
+def find_run(name: str, runs_dir: Path) -> RunFolder:
+    """The run folder that a user names: a path to one, or a name under the runs folder.
+
+    Raises:
+        RunFolderError: there is none.
+    """
+    for path in (runs_dir / name, Path(name)):
+        if (path / "run.json").is_file():
+            return RunFolder(path)
+    known = sorted(p.parent.name for p in runs_dir.glob("*/run.json"))
+    have = f"there are: {', '.join(known)}" if known else "there are none yet"
+    raise RunFolderError(
+        f"no run {name!r} in {runs_dir} and no run folder at that path; {have}; "
+        "see --runs-dir and BNNRAY_RUNS"
+    )

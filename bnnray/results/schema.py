@@ -1,0 +1,131 @@
+"""The tables of a run folder: every column with its type and meaning, in one place.
+
+docs/results.md is this file in prose; a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, its Arrow type, and what it holds."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+RESULTS = (
+    Column("key", "string", "content key of the unit"),
+    Column("question", "string", "content key of the question: the unit without its attack"),
+    Column("job", "string", "name of the job"),
+    Column("dataset", "string", "name of the data set"),
+    Column("split", "string", "train or test"),
+    Column("point", "int64", "number of the image in the split, from 0"),
+    Column("label", "int64", "true class"),
+    Column("correct", "bool", "whether the clean prediction is the label"),
+    Column("model", "string", "name of the model in the job"),
+    Column("model_digest", "string", "SHA-256 of the exact network"),
+    Column("predicted", "int64", "class of the clean image"),
+    Column("target", "int64", "class wanted; of goal any, the best at the incumbent"),
+    Column("adversarial_class", "int64", "class of the incumbent"),
+    Column("goal", "string", "runner-up, any, or the number of a class"),
+    Column("against", "string", "whether the predicted class or the label is attacked"),
+    Column("tie", "string", "whether an objective of 0 keeps the class or flips it"),
+    Column("norm", "string", "linf"),
+    Column("epsilon", "double", "budget per pixel, in units of the full pixel range"),
+    Column("eps_num", "int64", "numerator of epsilon, exact"),
+    Column("eps_den", "int64", "denominator of epsilon, exact"),
+    Column("domain", "string", "box or grid"),
+    Column("levels", "int64", "on the grid, pixels are k / levels; null on the box"),
+    Column("attack", "string", "name of the attack in the job"),
+    Column("kind", "string", "kind of the attack"),
+    Column("backend", "string", "solver that ran; empty without one"),
+    Column("settings", "string", "the attack's settings as resolved, JSON"),
+    Column("seed", "int64", "of the unit's random choices, derived from its key"),
+    Column("verdict", "string", "vulnerable, robust or unknown"),
+    Column("proof", "string", "what a robust verdict or an optimum rests on: exact, solver, none"),
+    Column("status", "string", "why the search stopped"),
+    Column("replay", "string", "whether the exact network agrees with the claims"),
+    Column("flipped", "bool", "whether the incumbent flips, replayed"),
+    Column("objective", "double", "of the incumbent, replayed"),
+    Column("objective_claimed", "double", "as the solver claimed it"),
+    Column("objective_clean", "double", "of the clean image"),
+    Column("objective_max", "double", "largest over all activations of the last hidden layer"),
+    Column("normalized", "double", "objective / objective_max"),
+    Column("bound", "double", "proven upper limit of the objective"),
+    Column("linf", "double", "largest change of a pixel, in units of the full range"),
+    Column("l2", "double", "Euclidean length of the change, in the same units"),
+    Column("l0", "int64", "how many pixels changed"),
+    Column("n_unstable", "int64", "first-layer units that the budget can change"),
+    Column("seconds", "double", "wall time of the unit; in a batch, from the batch's start"),
+    Column("warm_start_seconds", "double", "wall time of the warm start, a part of seconds"),
+    Column("build_seconds", "double", "wall time of encoding"),
+    Column("solve_seconds", "double", "wall time in the solver"),
+    Column("cpu_seconds", "double", "CPU time of the slot and its child process"),
+    Column("time_limit", "double", "cutoff of the unit in seconds"),
+    Column("threads", "int64", "cores that the solve could use"),
+    Column("batch_size", "int64", "units searched together"),
+    Column("peak_rss_bytes", "int64", "largest resident memory of the child process"),
+    Column("iterations", "int64", "steps of the attack"),
+    Column("nodes", "int64", "nodes of the solver's trees"),
+    Column("attempt", "int64", "1 for the first try"),
+    Column("host", "string", "machine that ran it"),
+    Column("started_at", "timestamp", "UTC"),
+    Column("finished_at", "timestamp", "UTC"),
+    Column("message", "string", "what to know about an unusual end"),
+    Column("versions", "string", "versions of bnnray, Python and the packages, JSON"),
+    Column("schema_version", "int64", "version of this table"),
+)
+
+TRACE = (
+    Column("key", "string", "content key of the unit"),
+    Column("seconds", "double", "since the unit began"),
+    Column("objective", "double", "of the incumbent then"),
+    Column("bound", "double", "proven by then"),
+    Column("iteration", "int64", "of the attack"),
+)
+
+WITNESSES = (
+    Column("key", "string", "content key of the unit"),
+    Column("domain", "string", "box or grid"),
+    Column("levels", "int64", "on the grid, pixels are k / levels"),
+    Column("grid", "list<int32>", "the perturbed image on the grid, flat"),
+    Column("box", "list<double>", "the perturbed image on the box, flat"),
+)
+
+UNITS = (
+    Column("key", "string", "content key of the unit"),
+    Column("question", "string", "content key of the question"),
+    Column("model", "string", "name of the model"),
+    Column("point", "int64", "number of the image in the split"),
+    Column("epsilon", "double", "budget per pixel"),
+    Column("attack", "string", "name of the attack"),
+    Column("time_limit", "double", "cutoff in seconds"),
+)
+
+TABLES = {"results": RESULTS, "trace": TRACE, "witnesses": WITNESSES, "units": UNITS}
+
+
+@functools.cache
+def arrow_schema(table: str) -> Any:
+    """The pyarrow schema of a table, with the schema's version in its metadata."""
+    import pyarrow as pa
+
+    types = {
+        "string": pa.string(),
+        "int64": pa.int64(),
+        "double": pa.float64(),
+        "bool": pa.bool_(),
+        "timestamp": pa.timestamp("us", tz="UTC"),
+        "list<int32>": pa.list_(pa.int32()),
+        "list<double>": pa.list_(pa.float64()),
+    }
+    fields = [pa.field(c.name, types[c.type]) for c in TABLES[table]]
+    return pa.schema(fields, metadata={"bnnray": f"{table} {SCHEMA_VERSION}"})

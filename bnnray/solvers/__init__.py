@@ -1,0 +1,49 @@
+"""MILP back ends, one file each, and the child process that runs them."""
+
+from bnnray.errors import UsageError, unknown_name
+from bnnray.solvers.child import Child, InProcess
+from bnnray.solvers.gurobi import Gurobi, check_licence
+from bnnray.solvers.highs import Highs
+from bnnray.solvers.interface import (
+    Backend,
+    Limits,
+    Problem,
+    Progress,
+    Report,
+    Solution,
+    Solver,
+)
+from bnnray.solvers.scripted import Scripted
+
+BACKENDS: dict[str, type[Highs] | type[Gurobi]] = {"highs": Highs, "gurobi": Gurobi}
+"""Back ends by the name that a job file uses."""
+
+
+def make_backend(name: str) -> Backend:
+    """The back end of a name.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    if name not in BACKENDS:
+        raise UsageError(unknown_name("back end", name, BACKENDS))
+    return BACKENDS[name]()
+
+
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Child",
+    "Gurobi",
+    "Highs",
+    "InProcess",
+    "Limits",
+    "Problem",
+    "Progress",
+    "Report",
+    "Scripted",
+    "Solution",
+    "Solver",
+    "check_licence",
+    "make_backend",
+]

@@ -1,0 +1,188 @@
+"""The child process that runs solves, so that a solver that ignores its limit can be killed.
+
+A child is started once and keeps the network and the solvers' environments loaded. The parent
+sends a request; the child streams what is found and ends with a solution or an error. A child
+that overruns its limit by the grace, or dies, is replaced at the next solve; what it had
+streamed stays with the parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+
+from bnnray.solvers.interface import Backend, Limits, Problem, Progress, Report, Solution
+from bnnray.verdicts import Status
+
+GRACE = 1.0
+"""Seconds past its limit after which a solve is killed."""
+
+STOP = "stop"
+"""What the parent sends to end the running solve politely."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One solve, as it is sent to a child."""
+
+    backend: Backend
+    problem: Problem
+    limits: Limits
+
+
+class InProcess:
+    """Runs solves here: nothing can be killed, nothing is started."""
+
+    def solve(self, backend: Backend, problem: Problem, limits: Limits, report: Report) -> Solution:
+        return _measured(Request(backend, problem, limits), report)
+
+    def close(self) -> None:
+        """There is nothing to end."""
+
+
+class Child:
+    """Runs solves in a child process; one at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def solve(self, backend: Backend, problem: Problem, limits: Limits, report: Report) -> Solution:
+        """Solves in the child and returns within the limit and the grace.
+
+        Raises:
+            LicenceError: as the back end raised it.
+        """
+        connection = self._ready()
+        deadline = time.monotonic() + limits.seconds + GRACE
+        best = Solution(Status.KILLED, message="killed: the solver ignored its time limit")
+        stopping = False
+        try:
+            connection.send(Request(backend, problem, limits))
+            while connection.poll(max(0.0, deadline - time.monotonic())):
+                answer = connection.recv()
+                if isinstance(answer, Solution):
+                    return answer
+                if isinstance(answer, Exception):
+                    raise answer
+                best = _better(best, answer)
+                if report(answer) and not stopping:
+                    stopping = True
+                    connection.send(STOP)
+                    deadline = min(deadline, time.monotonic() + GRACE)
+        except (EOFError, ConnectionError):
+            return replace(best, status=Status.CRASHED, message=self._obituary())
+        self.kill()
+        return best
+
+    def kill(self) -> None:
+        """Ends the child at once; the next solve starts a fresh one."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._connection is not None:
+            self._connection.close()
+        self._process = self._connection = None
+
+    def close(self) -> None:
+        """Ends the child."""
+        self.kill()
+
+    def _ready(self) -> Connection:
+        if self._process is None or self._process.poll() is not None or self._connection is None:
+            self.kill()
+            self._start()
+        assert self._connection is not None
+        return self._connection
+
+    def _start(self) -> None:
+        ours, theirs = multiprocessing.Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "bnnray.solvers.child", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,  # the terminal's Ctrl-C is for the driver alone
+            )
+        self._connection = ours
+
+    def _obituary(self) -> str:
+        assert self._process is not None
+        code = self._process.wait()
+        self.kill()
+        if code < 0:
+            return f"the solver's process was ended by {signal.Signals(-code).name}"
+        return f"the solver's process ended with exit code {code}"
+
+
+def serve(connection: Connection) -> None:
+    """Answers requests until the parent is gone. Runs in the child."""
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, ConnectionError):
+            return
+        if message == STOP:
+            continue  # it came when the solve had just ended
+        try:
+            answer: Solution | Exception = _measured(message, _reporter(connection))
+        except Exception as error:  # whatever a solver raises is the parent's to judge
+            answer = error
+        connection.send(answer)
+
+
+def _reporter(connection: Connection) -> Report:
+    stopped = False
+
+    def report(progress: Progress) -> bool:
+        nonlocal stopped
+        connection.send(progress)
+        while not stopped and connection.poll():
+            stopped = connection.recv() == STOP
+        return stopped
+
+    return report
+
+
+def _measured(request: Request, report: Report) -> Solution:
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    solution = request.backend.solve(request.problem, request.limits, report)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+    return replace(solution, cpu_seconds=cpu, peak_rss_bytes=after.ru_maxrss * 1024)
+
+
+def _better(best: Solution, progress: Progress) -> Solution:
+    bound = min(best.bound, progress.bound) if not math.isnan(progress.bound) else best.bound
+    if progress.values is None or progress.objective <= best.objective:
+        return replace(best, bound=bound, nodes=progress.nodes)
+    return replace(
+        best,
+        values=progress.values,
+        objective=progress.objective,
+        bound=bound,
+        nodes=progress.nodes,
+    )
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to kill this process when the parent ends, however it ends."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    if sys.platform == "linux":
+        _die_with_parent()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,109 @@
+"""The solver seam: what a MILP back end takes, streams and returns.
+
+A back end is a small picklable value that builds, solves within limits, translates the status
+and reads the values; what it keeps loaded stays inside its own module. So the same back end runs
+in this process or in a child that can be killed (:mod:`bnnray.solvers.child`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bnnray.encodings import LinearModel
+from bnnray.threat import FloatArray
+from bnnray.verdicts import Status
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A program and, if there is one, a feasible assignment to start from, (variables,)."""
+
+    model: LinearModel
+    start: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one solve may use.
+
+    Args:
+        seconds: wall time.
+        threads: cores.
+        seed: of the solver's own random choices.
+    """
+
+    seconds: float
+    threads: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """What a solver knows while it runs.
+
+    Args:
+        values: a new best assignment (variables,), or None when only the bound is news.
+        objective: of that assignment, as the solver claims it.
+        bound: upper limit of the model's objective; infinite where there is none yet.
+        nodes: of the search tree so far.
+    """
+
+    values: FloatArray | None
+    objective: float
+    bound: float
+    nodes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """How a solve ended.
+
+    Args:
+        status: why it stopped. Values are only there if the solver has an assignment.
+        values: the best assignment (variables,), or None.
+        objective: of that assignment, as claimed; -infinity without one.
+        bound: upper limit of the model's objective; infinite where there is none, and -infinity
+            for an infeasible model.
+        nodes: of the search tree.
+        cpu_seconds: CPU time of the solving process during the solve.
+        peak_rss_bytes: the largest resident memory of that process so far.
+        message: what to tell about an unusual end.
+    """
+
+    status: Status
+    values: FloatArray | None = None
+    objective: float = float("-inf")
+    bound: float = float("inf")
+    nodes: int = 0
+    cpu_seconds: float = 0.0
+    peak_rss_bytes: int = 0
+    message: str = ""
+
+
+Report = Callable[[Progress], bool]
+"""Takes a progress; returns True when the solve shall stop."""
+
+
+class Backend(Protocol):
+    """A MILP solver."""
+
+    @property
+    def name(self) -> str: ...
+
+    def solve(self, problem: Problem, limits: Limits, report: Report) -> Solution:
+        """Solves within the limits, as far as the solver keeps them.
+
+        Raises:
+            LicenceError: the solver has no licence, or one too small for the model.
+        """
+        ...
+
+
+class Solver(Protocol):
+    """Something that runs back ends: this process, or a child of it."""
+
+    def solve(
+        self, backend: Backend, problem: Problem, limits: Limits, report: Report
+    ) -> Solution: ...
