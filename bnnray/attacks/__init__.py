@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from bnnray.attacks.base import Attack, Task
+from bnnray.attacks.base import Attack, Task, failed
 from bnnray.attacks.milp import Milp, MilpSettings
 from bnnray.attacks.pgd import Pgd, PgdSettings
 from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
-from bnnray.attacks.settings import AttackSettings, Seconds, format_seconds, parse_seconds
+from bnnray.attacks.settings import AttackSettings, Count, Positive, Seconds
 from bnnray.errors import UsageError, unknown_name
 
 ATTACKS: dict[str, type[Attack[Any]]] = {"pgd": Pgd, "milp": Milp}
@@ -33,6 +33,7 @@ __all__ = [
     "ATTACKS",
     "Attack",
     "AttackSettings",
+    "Count",
     "Effort",
     "Incumbent",
     "Milp",
@@ -40,12 +41,12 @@ __all__ = [
     "Outcome",
     "Pgd",
     "PgdSettings",
+    "Positive",
     "Search",
     "Seconds",
     "Task",
     "TracePoint",
     "attack_type",
-    "format_seconds",
+    "failed",
     "make_attack",
-    "parse_seconds",
 ]

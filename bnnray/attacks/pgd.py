@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bnnray.attacks.base import Attack
 from bnnray.attacks.search import Search
-from bnnray.attacks.settings import AttackSettings, Stop
+from bnnray.attacks.settings import AttackSettings, Count, Positive, Stop
 from bnnray.encodings import interval_ranges
 from bnnray.verdicts import Status
 
@@ -35,9 +35,9 @@ class PgdSettings(AttackSettings):
 
     kind: Literal["pgd"] = "pgd"
     surrogate: SurrogateName = "hardtanh"
-    iterations: Annotated[int, Field(ge=1)] = 100
-    restarts: Annotated[int, Field(ge=1)] = 10
-    step: Annotated[float, Field(gt=0, le=2)] = 0.1
+    iterations: Count = 100
+    restarts: Count = 10
+    step: Annotated[Positive, Field(le=2)] = 0.1
     stop: Stop = "optimum"
 
 
@@ -64,6 +64,7 @@ class Pgd(Attack[PgdSettings]):
             AscentSettings(
                 settings.surrogate, settings.iterations, settings.restarts, settings.step
             ),
+            threads=searches[0].threads,
         )
         ended: dict[int, Status] = {}
         for iterate in ascent.run():

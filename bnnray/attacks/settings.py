@@ -32,9 +32,10 @@ class Outside:
     """Marks a setting that does not belong to a unit's content: a limit or a back end."""
 
 
+Count = Annotated[int, Field(strict=True, ge=1)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Seconds = Annotated[
-    float,
-    Field(gt=0, allow_inf_nan=False),
+    Positive,
     BeforeValidator(parse_seconds),
     PlainSerializer(format_seconds, return_type=str),
 ]

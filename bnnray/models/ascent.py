@@ -63,8 +63,13 @@ class Ascent:
     """One climb of several questions on one network and one threat."""
 
     def __init__(
-        self, points: Sequence[Point], settings: AscentSettings, device: str | None = None
+        self,
+        points: Sequence[Point],
+        settings: AscentSettings,
+        threads: int = 1,
+        device: str | None = None,
     ) -> None:
+        torch.set_num_threads(threads)  # of this thread: other slots keep theirs
         self._points = points
         self._settings = settings
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -8,42 +8,28 @@ streamed stays with the parent.
 
 from __future__ import annotations
 
-import ctypes
 import math
 import multiprocessing
-import os
-import resource
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 from bnnray.solvers.interface import Backend, Limits, Problem, Progress, Report, Solution
+from bnnray.solvers.request import STOP, Request, measured
 from bnnray.verdicts import Status
 
 GRACE = 1.0
 """Seconds past its limit after which a solve is killed."""
-
-STOP = "stop"
-"""What the parent sends to end the running solve politely."""
-
-
-@dataclass(frozen=True, eq=False)
-class Request:
-    """One solve, as it is sent to a child."""
-
-    backend: Backend
-    problem: Problem
-    limits: Limits
 
 
 class InProcess:
     """Runs solves here: nothing can be killed, nothing is started."""
 
     def solve(self, backend: Backend, problem: Problem, limits: Limits, report: Report) -> Solution:
-        return _measured(Request(backend, problem, limits), report)
+        return measured(Request(backend, problem, limits), report)
 
     def close(self) -> None:
         """There is nothing to end."""
@@ -108,7 +94,7 @@ class Child:
         ours, theirs = multiprocessing.Pipe()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bnnray.solvers.child", str(theirs.fileno())],
+                [sys.executable, "-m", "bnnray.solvers.serve", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -125,43 +111,6 @@ class Child:
         return f"the solver's process ended with exit code {code}"
 
 
-def serve(connection: Connection) -> None:
-    """Answers requests until the parent is gone. Runs in the child."""
-    while True:
-        try:
-            message = connection.recv()
-        except (EOFError, ConnectionError):
-            return
-        if message == STOP:
-            continue  # it came when the solve had just ended
-        try:
-            answer: Solution | Exception = _measured(message, _reporter(connection))
-        except Exception as error:  # whatever a solver raises is the parent's to judge
-            answer = error
-        connection.send(answer)
-
-
-def _reporter(connection: Connection) -> Report:
-    stopped = False
-
-    def report(progress: Progress) -> bool:
-        nonlocal stopped
-        connection.send(progress)
-        while not stopped and connection.poll():
-            stopped = connection.recv() == STOP
-        return stopped
-
-    return report
-
-
-def _measured(request: Request, report: Report) -> Solution:
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    solution = request.backend.solve(request.problem, request.limits, report)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
-    return replace(solution, cpu_seconds=cpu, peak_rss_bytes=after.ru_maxrss * 1024)
-
-
 def _better(best: Solution, progress: Progress) -> Solution:
     bound = min(best.bound, progress.bound) if not math.isnan(progress.bound) else best.bound
     if progress.values is None or progress.objective <= best.objective:
@@ -173,16 +122,3 @@ def _better(best: Solution, progress: Progress) -> Solution:
         bound=bound,
         nodes=progress.nodes,
     )
-
-
-def _die_with_parent() -> None:
-    """Asks Linux to kill this process when the parent ends, however it ends."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    if sys.platform == "linux":
-        _die_with_parent()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,77 @@
+"""``bnnray query``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bnnray.cli.options import DEFAULT_RUNS, RunsDir
+
+if TYPE_CHECKING:
+    from bnnray.results import Answer
+
+
+class Format(StrEnum):
+    """How a query's answer is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+def query(
+    run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
+    sql: Annotated[
+        str,
+        typer.Argument(
+            help="One SQL statement over results, all_results, trace, witnesses and units."
+        ),
+    ],
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+) -> None:
+    """Ask a run's results in SQL, also while it runs.
+
+    Example: bnnray query quickstart "select attack, verdict, count(*) from results group by all"
+    """
+    from bnnray.results import find_run
+    from bnnray.results import query as ask
+
+    answer = ask(find_run(run, Path(runs_dir)), sql)
+    PRINTERS[format_](answer)
+
+
+def _print_table(answer: Answer) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*answer.columns, box=None, header_style="bold", pad_edge=False)
+    for row in answer.rows:
+        table.add_row(*("" if value is None else _short(value) for value in row))
+    width = None if sys.stdout.isatty() else 1000
+    Console(width=width).print(table)
+
+
+def _print_csv(answer: Answer) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(answer.columns)
+    writer.writerows(answer.rows)
+
+
+def _print_json(answer: Answer) -> None:
+    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    json.dump(rows, sys.stdout, default=str, indent=2)
+    sys.stdout.write("\n")
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+PRINTERS = {Format.TABLE: _print_table, Format.CSV: _print_csv, Format.JSON: _print_json}

@@ -1,0 +1,91 @@
+"""``bnnray run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bnnray.cli.options import DEFAULT_RUNS, DataDir, Overrides, RunsDir
+
+if TYPE_CHECKING:
+    from bnnray.report import SummaryRow
+    from bnnray.runtime import RunResult
+
+EXAMPLE_SQL = "select attack, verdict, count(*) from results group by all"
+
+
+def run(
+    job: Annotated[Path, typer.Argument(help="The job file.")],
+    local: Annotated[bool, typer.Option("--local", help="Run without Ray.")] = False,
+    address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster; one is started without it.")
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    data_dir: DataDir = None,
+    overrides: Overrides = None,
+    grace: Annotated[
+        float, typer.Option(min=0, help="Seconds that running units get after Ctrl-C.")
+    ] = 10.0,
+) -> None:
+    """Run a job; the same command again does what is left.
+
+    Ctrl-C ends it after the units that run; twice, at once.
+
+    Example: bnnray run jobs/quickstart.toml
+    """
+    from bnnray.cli.progress import RunBars
+    from bnnray.errors import Interrupted
+    from bnnray.job import load_job
+    from bnnray.runtime import RunOptions, run_job
+
+    loaded = load_job(job, overrides or [])
+    options = RunOptions(
+        runs_dir=runs_dir, data_dir=data_dir, local=local, address=address, grace=grace
+    )
+    with RunBars() as bars:
+        result = run_job(loaded.job, options, bars)
+    _print_summary(result)
+    if result.left:
+        raise Interrupted(
+            f"interrupted with {result.left} of {result.total} units left; "
+            "the same command does them"
+        )
+
+
+def _print_summary(result: RunResult) -> None:
+    from rich.console import Console
+
+    from bnnray.report import summarize
+
+    Console().print(_table(summarize(result.folder)))
+    folder = result.folder.path
+    typer.echo(f'\nResults are in {folder}; query them: bnnray query {folder} "{EXAMPLE_SQL}"')
+    if result.failed:
+        typer.echo(
+            f"{result.failed} units failed; why: bnnray query {folder} "
+            "\"select key, status, message from results where status = 'crashed'\""
+        )
+
+
+def _table(rows: list[SummaryRow]) -> object:
+    from rich.table import Table
+
+    names = ["model", "epsilon", "attack", "points", "flipped %", "proven %", "median s"]
+    with_failed = any(row.failed for row in rows)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in names + ["failed"] * with_failed:
+        table.add_column(name, justify="left" if name in ("model", "attack") else "right")
+    for row in rows:
+        cells = [
+            row.model,
+            f"{row.epsilon:.4g}",
+            row.attack,
+            str(row.points),
+            f"{row.flipped:.0f}",
+            f"{row.proven:.0f}",
+            f"{row.seconds:.2f}",
+        ]
+        table.add_row(*cells, *([str(row.failed)] if with_failed else []))
+    return table

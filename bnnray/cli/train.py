@@ -1,0 +1,61 @@
+"""``bnnray train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnnray.cli.options import DataDir
+
+
+def train(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    hidden: Annotated[str, typer.Option(help="Units of each hidden layer.", metavar="100,100")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training split.")] = 15,
+    batch_size: Annotated[int, typer.Option(min=2, help="Images a step.")] = 128,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of Adam's first step.", show_default="0.02")
+    ] = None,
+    affine: Annotated[bool, typer.Option("--affine", help="Affine scores.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and order.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Train a binarized network and write it as a model file.
+
+    Example: bnnray train mnist --hidden 100,100 --epochs 15 -o 2x100.bnn
+    """
+    from bnnray.cli.progress import TrainingBar
+    from bnnray.datasets import load_dataset
+    from bnnray.models import Architecture, Training, save_model, train_model
+
+    architecture = Architecture(
+        kind="mlp", hidden=_widths(hidden), output="affine" if affine else "plain"
+    )
+    training = Training(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=Training.learning_rate if learning_rate is None else learning_rate,
+        seed=seed,
+    )
+    with TrainingBar() as bar:
+        model = train_model(
+            architecture,
+            training,
+            load_dataset(dataset, "train", data_dir),
+            load_dataset(dataset, "test", data_dir),
+            on_epoch=lambda record: bar.update(output.stem, record),
+        )
+    save_model(model, output)
+    typer.echo(f"{output}: test accuracy {100 * model.record['test_accuracy']:.2f} %")
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    from bnnray.errors import UsageError
+
+    try:
+        return tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise UsageError(f"--hidden must be widths such as 100,100; got {text!r}") from None

@@ -1,0 +1,18 @@
+"""The job file and the units that it stands for."""
+
+from bnnray.job.load import LoadedJob, load_job
+from bnnray.job.spec import DataSpec, Job, ModelSpec, ThreatSpec, TrainSpec
+from bnnray.job.units import Unit, make_units, shards
+
+__all__ = [
+    "DataSpec",
+    "Job",
+    "LoadedJob",
+    "ModelSpec",
+    "ThreatSpec",
+    "TrainSpec",
+    "Unit",
+    "load_job",
+    "make_units",
+    "shards",
+]

@@ -1,0 +1,212 @@
+"""What a job file says, typed. Unknown keys and impossible values are refused."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictInt,
+    field_validator,
+    model_validator,
+)
+
+from bnnray.attacks import AttackSettings, Count, Positive
+from bnnray.datasets import DATASETS
+from bnnray.errors import UsageError, unknown_name
+from bnnray.models import Training
+from bnnray.threat import Against, Domain, Goal, Threat, Tie, format_epsilon, parse_epsilon
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+
+
+def _read_epsilon(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return value
+    try:
+        return parse_epsilon(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _check_name(value: str) -> str:
+    if not re.fullmatch(NAME, value):
+        raise ValueError("expected letters, digits and . _ + - only, as it names files")
+    return value
+
+
+Epsilon = Annotated[
+    Fraction, BeforeValidator(_read_epsilon), PlainSerializer(format_epsilon, return_type=str)
+]
+Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
+
+
+class Section(BaseModel):
+    """Base of the job file's tables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class DataSpec(Section):
+    """``[data]``: which images are attacked.
+
+    Attributes:
+        dataset: a name of :data:`bnnray.datasets.DATASETS`.
+        split: test or train.
+        points: how many, from the first on, or a list of numbers.
+        select: "all", or "correct": only images that the model gets right.
+    """
+
+    dataset: str
+    split: Literal["test", "train"] = "test"
+    points: Count | Annotated[list[StrictInt], Field(min_length=1)] = 100
+    select: Literal["all", "correct"] = "all"
+
+    @field_validator("dataset")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in DATASETS:
+            raise ValueError(unknown_name("data set", value, DATASETS))
+        return value
+
+    @field_validator("points")
+    @classmethod
+    def _points(cls, value: int | list[int]) -> int | list[int]:
+        if isinstance(value, list) and (min(value) < 0 or len(set(value)) < len(value)):
+            raise ValueError("expected different numbers from 0 on")
+        return value
+
+
+class TrainSpec(Section):
+    """``train = {...}`` of a model; see :class:`bnnray.models.Training`."""
+
+    epochs: Count = 15
+    batch_size: Annotated[StrictInt, Field(ge=2)] = Training.batch_size
+    learning_rate: Positive = Training.learning_rate
+    decay: Annotated[Positive, Field(le=1)] = Training.decay
+    seed: Seed | None = None
+
+    def training(self, seed: int) -> Training:
+        """The settings of a training, with the job's seed where there is none of its own."""
+        return Training(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            decay=self.decay,
+            seed=seed if self.seed is None else self.seed,
+        )
+
+
+class ModelSpec(Section):
+    """``[[model]]``: a network to train, or one to read.
+
+    Attributes:
+        name: unique in the job.
+        arch: "mlp", fully connected.
+        hidden: units of each hidden layer.
+        output: plain integer scores, or affine ones.
+        train: how to train it.
+        path: a model file to read instead.
+    """
+
+    name: Annotated[str, BeforeValidator(_check_name)]
+    arch: Literal["mlp"] = "mlp"
+    hidden: Annotated[list[Count], Field(min_length=1)] | None = None
+    output: Literal["plain", "affine"] = "plain"
+    train: TrainSpec | None = None
+    path: Annotated[Path, PlainSerializer(str, return_type=str)] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ModelSpec:
+        if (self.hidden is None) == (self.path is None):
+            raise ValueError("a model needs either hidden (and train) or path, not both")
+        if self.path is not None and (self.train is not None or self.output != "plain"):
+            raise ValueError("a model with a path is read as it is: leave out train and output")
+        return self
+
+
+class ThreatSpec(Section):
+    """``[threat]``: the budgets and what counts as success; see :class:`bnnray.threat.Threat`.
+
+    Attributes:
+        levels: of the grid; those of the data unless given.
+    """
+
+    norm: Literal["linf"] = "linf"
+    epsilon: Annotated[list[Epsilon], BeforeValidator(_listed), Field(min_length=1)]
+    domain: Domain = Domain.BOX
+    levels: Count | None = None
+    goal: str = "runner-up"
+    against: Against = Against.PREDICTED
+    tie: Tie = Tie.KEEP
+
+    @field_validator("goal", mode="before")
+    @classmethod
+    def _goal(cls, value: Any) -> Any:
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(text, str):
+            raise ValueError('expected "runner-up", "any" or the number of a class')
+        try:
+            Goal(text)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    @model_validator(mode="after")
+    def _levels_need_grid(self) -> ThreatSpec:
+        if self.levels is not None and self.domain is not Domain.GRID:
+            raise ValueError('levels only mean something with domain = "grid"')
+        if len(set(self.epsilon)) < len(self.epsilon):
+            raise ValueError("epsilon lists a budget twice")
+        return self
+
+    def threat(self, epsilon: Fraction, levels: int) -> Threat:
+        """The threat of one budget on data with these levels."""
+        return Threat(
+            epsilon=epsilon,
+            domain=self.domain,
+            levels=self.levels or levels,
+            goal=Goal(self.goal),
+            against=self.against,
+            tie=self.tie,
+        )
+
+
+class ResourceSpec(Section):
+    """``[resources]``.
+
+    Attributes:
+        cpus_per_solve: cores of a slot; the solver gets as many threads.
+    """
+
+    cpus_per_solve: Count = 1
+
+
+class Job(Section):
+    """A whole job file."""
+
+    name: Annotated[str, BeforeValidator(_check_name)]
+    seed: Seed = 0
+    data: DataSpec
+    model: Annotated[list[ModelSpec], Field(min_length=1)]
+    threat: ThreatSpec
+    attack: Annotated[list[AttackSettings], Field(min_length=1)]
+    resources: ResourceSpec = ResourceSpec()
+
+    def dump(self) -> dict[str, Any]:
+        """Every value, as TOML can hold it."""
+        written = self.model_dump(mode="json", exclude={"attack"}, exclude_none=True)
+        resources = written.pop("resources")
+        attacks = [a.model_dump(mode="json", exclude_none=True) for a in self.attack]
+        return {**written, "attack": attacks, "resources": resources}

@@ -1,0 +1,167 @@
+"""The units of a job: model x point x epsilon x attack, with their content keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bnnray.attacks import AttackSettings
+from bnnray.datasets import Dataset
+from bnnray.errors import JobError
+from bnnray.job.spec import DataSpec, Job
+from bnnray.network import Network
+from bnnray.threat import Threat
+
+KEY_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What runs and resumes.
+
+    Args:
+        key: digest of all that can change the answer; no limits, no back end, no resources.
+        question: the same without the attack.
+        model: name of the model.
+        point: number of the image in the split.
+        threat: budget and goal.
+        attack: the settings.
+    """
+
+    key: str
+    question: str
+    model: str
+    point: int
+    threat: Threat
+    attack: AttackSettings
+
+    @property
+    def seed(self) -> int:
+        """Of every random choice: from the key, so that no other unit changes it."""
+        return int(self.key[:15], 16)
+
+
+def make_units(job: Job, data: Dataset, networks: Mapping[str, Network]) -> list[Unit]:
+    """Every unit of a job: by attack, then model, epsilon and point, as the job lists them.
+
+    Args:
+        job: the job.
+        data: the split that it names.
+        networks: by the models' names.
+
+    Raises:
+        JobError: points that the split does not have, or a goal that a model does not have.
+    """
+    _check_goal(job, networks)
+    points = {m.name: choose_points(job.data, data, networks[m.name]) for m in job.model}
+    threats = [job.threat.threat(e, data.levels) for e in job.threat.epsilon]
+    return [
+        _unit(job, attack, model.name, networks[model.name], data, point, threat)
+        for attack in job.attack
+        for model in job.model
+        for threat in threats
+        for point in points[model.name]
+    ]
+
+
+def choose_points(spec: DataSpec, data: Dataset, network: Network) -> list[int]:
+    """The points that a job asks for, in order.
+
+    Raises:
+        JobError: the split does not have that many.
+    """
+    if isinstance(spec.points, list):
+        if max(spec.points) >= len(data):
+            raise JobError(
+                f"data.points: {data.name} {data.split} has points 0 to {len(data) - 1}; "
+                f"got {max(spec.points)}"
+            )
+        return [p for p in spec.points if spec.select == "all" or _correct(data, network, p)]
+    candidates: Iterator[int] = iter(range(len(data)))
+    if spec.select == "correct":
+        candidates = (p for p in candidates if _correct(data, network, p))
+    chosen = [p for p, _ in zip(candidates, range(spec.points), strict=False)]
+    if len(chosen) < spec.points:
+        kind = "" if spec.select == "all" else "correctly classified "
+        raise JobError(
+            f"data.points: {data.name} {data.split} has {len(chosen)} {kind}points; "
+            f"got {spec.points}"
+        )
+    return chosen
+
+
+def shards(units: Sequence[Unit], largest: int) -> list[list[Unit]]:
+    """Batches of units that ask one attack about one model and threat, in their order."""
+    batches: list[list[Unit]] = []
+    for unit in units:
+        last = batches[-1] if batches else None
+        if last is not None and len(last) < largest and _same_search(last[0], unit):
+            last.append(unit)
+        else:
+            batches.append([unit])
+    return batches
+
+
+def _same_search(a: Unit, b: Unit) -> bool:
+    return (a.model, a.threat, a.attack) == (b.model, b.threat, b.attack)
+
+
+def _correct(data: Dataset, network: Network, point: int) -> bool:
+    predicted = network.predict(data.pixels(point)[None, :], data.levels)[0]
+    return bool(predicted == data.labels[point])
+
+
+def _check_goal(job: Job, networks: Mapping[str, Network]) -> None:
+    for name, network in networks.items():
+        if job.threat.goal.isdecimal() and int(job.threat.goal) >= network.classes:
+            raise JobError(
+                f"threat.goal: the model {name!r} has classes 0 to {network.classes - 1}; "
+                f"got {job.threat.goal}"
+            )
+
+
+def _unit(
+    job: Job,
+    attack: AttackSettings,
+    model: str,
+    network: Network,
+    data: Dataset,
+    point: int,
+    threat: Threat,
+) -> Unit:
+    asked = {
+        "version": KEY_VERSION,
+        "network": network.digest,
+        "input": _digest_input(data, point),
+        "label": int(data.labels[point]) if threat.against.value == "label" else None,
+        "norm": "linf",
+        "epsilon": [threat.epsilon.numerator, threat.epsilon.denominator],
+        "domain": threat.domain.value,
+        "levels": threat.levels if threat.domain.value == "grid" else None,
+        "goal": threat.goal.name,
+        "against": threat.against.value,
+        "tie": threat.tie.value,
+    }
+    return Unit(
+        key=_digest({**asked, "attack": attack.content(), "seed": job.seed}),
+        question=_digest(asked),
+        model=model,
+        point=point,
+        threat=threat,
+        attack=attack,
+    )
+
+
+def _digest_input(data: Dataset, point: int) -> str:
+    pixels = np.ascontiguousarray(data.pixels(point), dtype="<i8")
+    return hashlib.sha256(pixels.tobytes() + f"/{data.levels}".encode()).hexdigest()
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,73 @@
+"""The Ray actors: thin shells around plain classes. Methods run in the actors' processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from bnnray.job import Unit
+from bnnray.models import EpochRecord, Model, train_model
+from bnnray.results import ParquetSink, Record
+from bnnray.runtime.cluster import TrainRequest
+from bnnray.runtime.context import RunContext
+from bnnray.runtime.keeper import Keeper
+
+
+class KeeperActor:
+    """Keeps the slots of one node.
+
+    The context comes with every call (it lies in the object store), so that a keeper that Ray
+    has restarted knows what to do.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._lock = threading.Lock()
+        self._keeper: Keeper | None = None
+
+    def run(self, context: RunContext, shard: Sequence[Unit]) -> list[Record]:
+        """Runs a shard in a free slot; called by as many threads as there are slots."""
+        with self._lock:
+            keeper = self._keeper = self._keeper or Keeper(context, self._slots)
+        return keeper.run(shard)
+
+
+class ModelActor:
+    """Trains networks; tells how far it is while it does."""
+
+    def __init__(self) -> None:
+        self._epochs: list[EpochRecord] = []
+        self._lock = threading.Lock()
+
+    def train(self, request: TrainRequest) -> Model:
+        """Trains a network."""
+        with self._lock:
+            self._epochs = []
+        return train_model(
+            request.architecture, request.training, request.train, request.test, self._note
+        )
+
+    def epochs(self) -> list[EpochRecord]:
+        """The epochs that the running training has finished."""
+        with self._lock:
+            return list(self._epochs)
+
+    def _note(self, record: EpochRecord) -> None:
+        with self._lock:
+            self._epochs.append(record)
+
+
+class SinkActor:
+    """Writes the Parquet parts of a run."""
+
+    def __init__(self, folder: str) -> None:
+        self._sink = ParquetSink(Path(folder))
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Takes records, and flushes if it is time."""
+        self._sink.append(records)
+
+    def flush(self) -> None:
+        """Writes what was taken."""
+        self._sink.flush()

@@ -1,0 +1,64 @@
+"""The executor seam: Ray and this process answer the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bnnray.datasets import Dataset
+from bnnray.job import Unit
+from bnnray.models import Architecture, EpochListener, Model, Training
+from bnnray.results import Record, Sink
+from bnnray.runtime.context import RunContext
+
+SLOTS, GPU = "slots", "gpu"
+"""The pools of workers: slots run any attack, a GPU runs batched ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainRequest:
+    """A network to train, and the splits to train and test it on."""
+
+    architecture: Architecture
+    training: Training
+    train: Dataset
+    test: Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class ShardDone:
+    """A shard that came back: its records, or why it has none."""
+
+    shard: Sequence[Unit]
+    records: Sequence[Record] = ()
+    error: str = ""
+
+
+class Cluster(Protocol):
+    """Workers that train networks and run shards."""
+
+    def train(self, request: TrainRequest, on_epoch: EpochListener) -> Model:
+        """Trains a network, where there is a GPU on it."""
+        ...
+
+    def start(self, context: RunContext, slots_per_solve: int) -> Mapping[str, int]:
+        """Starts the workers of a run; returns how many shards each pool keeps in flight."""
+        ...
+
+    def sink(self, folder: Path) -> Sink:
+        """Where records go."""
+        ...
+
+    def submit(self, shard: Sequence[Unit], pool: str) -> None:
+        """Hands a shard to a pool."""
+        ...
+
+    def collect(self, timeout: float) -> list[ShardDone]:
+        """Shards that are done; waits for the first of them, ``timeout`` seconds at most."""
+        ...
+
+    def close(self) -> None:
+        """Ends every worker, busy or not."""
+        ...

@@ -1,0 +1,69 @@
+"""The keeper of a node's slots: it runs shards of units, each in a free slot."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Sequence
+
+from bnnray.attacks import Outcome, Task, failed, make_attack
+from bnnray.job import Unit
+from bnnray.results import Record
+from bnnray.runtime.context import RunContext
+from bnnray.runtime.records import Span, make_record, now
+from bnnray.solvers import Child, Solver
+from bnnray.verdicts import Status
+
+
+class Keeper:
+    """Holds one solver for each slot; any number of threads may call :meth:`run`.
+
+    Args:
+        context: of the run.
+        slots: how many shards run at a time.
+        make_solver: what a slot runs its solves in.
+    """
+
+    def __init__(
+        self, context: RunContext, slots: int, make_solver: Callable[[], Child] = Child
+    ) -> None:
+        self._context = context
+        self._solvers = [make_solver() for _ in range(slots)]
+        self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        for solver in self._solvers:
+            self._free.put(solver)
+
+    def run(self, shard: Sequence[Unit]) -> list[Record]:
+        """Runs the units of a shard, which share attack, model and threat.
+
+        A batched attack searches them together, any other one after the other.
+        """
+        solver = self._free.get()
+        try:
+            batched = make_attack(shard[0].attack).batched
+            batches = [list(shard)] if batched else [[unit] for unit in shard]
+            return [record for batch in batches for record in self._search(batch, solver)]
+        finally:
+            self._free.put(solver)
+
+    def close(self) -> None:
+        """Ends every slot's child process, busy or not."""
+        for solver in self._solvers:
+            solver.close()
+
+    def _search(self, units: Sequence[Unit], solver: Solver) -> list[Record]:
+        started, cpu = now(), time.thread_time()
+        tasks = [Task(self._context.question(unit), unit.seed) for unit in units]
+        outcomes = make_attack(units[0].attack).run(tasks, solver, self._context.threads)
+        span = Span(started, now(), (time.thread_time() - cpu) / len(units))
+        return [
+            make_record(unit, outcome, self._context, span)
+            for unit, outcome in zip(units, outcomes, strict=True)
+        ]
+
+
+def crashed(shard: Sequence[Unit], reason: str, context: RunContext) -> list[Record]:
+    """Records of units whose keeper or process died."""
+    outcome: Outcome = failed(Status.CRASHED, reason)
+    span = Span(now(), now(), 0.0)
+    return [make_record(unit, outcome, context, span) for unit in shard]

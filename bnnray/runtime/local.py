@@ -1,0 +1,66 @@
+"""The executor without Ray: slots are threads of this process, each with its child."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from bnnray.job import Unit
+from bnnray.models import EpochListener, Model, train_model
+from bnnray.results import ParquetSink, Record, Sink
+from bnnray.runtime.cluster import SLOTS, ShardDone, TrainRequest
+from bnnray.runtime.context import RunContext
+from bnnray.runtime.keeper import Keeper
+
+
+class LocalCluster:
+    """One keeper in this process, as many slots as cores."""
+
+    def __init__(self) -> None:
+        self._keeper: Keeper | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._running: dict[Future[list[Record]], Sequence[Unit]] = {}
+
+    def train(self, request: TrainRequest, on_epoch: EpochListener) -> Model:
+        return train_model(
+            request.architecture, request.training, request.train, request.test, on_epoch
+        )
+
+    def start(self, context: RunContext, slots_per_solve: int) -> Mapping[str, int]:
+        slots = max(1, len(os.sched_getaffinity(0)) // slots_per_solve)
+        self._keeper = Keeper(context, slots)
+        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
+        return {SLOTS: slots + 1}
+
+    def sink(self, folder: Path) -> Sink:
+        return ParquetSink(folder)
+
+    def submit(self, shard: Sequence[Unit], pool: str) -> None:
+        assert self._pool is not None
+        assert self._keeper is not None
+        assert pool == SLOTS, "there is no other pool here"
+        self._running[self._pool.submit(self._keeper.run, shard)] = shard
+
+    def collect(self, timeout: float) -> list[ShardDone]:
+        done, _ = concurrent.futures.wait(
+            self._running, timeout, return_when=concurrent.futures.FIRST_COMPLETED
+        )
+        return [self._done(future) for future in done]
+
+    def close(self) -> None:
+        for future in self._running:
+            future.cancel()
+        if self._keeper is not None:
+            self._keeper.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _done(self, future: Future[list[Record]]) -> ShardDone:
+        shard = self._running.pop(future)
+        error = future.exception()
+        if error is not None:
+            return ShardDone(shard, error=f"{type(error).__name__}: {error}")
+        return ShardDone(shard, future.result())

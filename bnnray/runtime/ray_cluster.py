@@ -1,0 +1,174 @@
+"""The executor on Ray: the only module that imports it.
+
+One keeper actor a node holds that node's slots; a model actor trains, on a GPU where there is
+one, and a keeper of one slot beside it serves batched attacks there; a sink actor writes Parquet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bnnray.errors import SetupError
+from bnnray.job import Unit
+from bnnray.models import EpochListener, Model
+from bnnray.results import Record, Sink
+from bnnray.runtime.actors import KeeperActor, ModelActor, SinkActor
+from bnnray.runtime.cluster import GPU, SLOTS, ShardDone, TrainRequest
+from bnnray.runtime.context import RunContext
+
+POLL_SECONDS = 0.2
+
+
+class RayCluster:
+    """Actors on a Ray cluster.
+
+    Args:
+        address: of a running cluster; without one, RAY_ADDRESS is used, and without that a
+            cluster is started in this process and ended with it.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import ray
+
+        self._ray = ray
+        try:
+            ray.init(
+                address=address,
+                include_dashboard=None if _is_remote(address) else False,
+                log_to_driver=False,
+                logging_level="ERROR",
+                namespace="bnnray",
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise SetupError(
+                f"cannot start or reach Ray at {address or 'this machine'}: {error}; "
+                "--local runs without Ray"
+            ) from error
+        self._model: Any = None
+        self._context: Any = None
+        self._keepers: dict[str, list[Any]] = {SLOTS: [], GPU: []}
+        self._running: dict[Any, tuple[Sequence[Unit], Any]] = {}
+        self._load: Counter[Any] = Counter()
+
+    def train(self, request: TrainRequest, on_epoch: EpochListener) -> Model:
+        if self._model is None:
+            self._model = self._actor(
+                ModelActor, num_gpus=self._gpus(), max_concurrency=2, name="bnnray-models"
+            ).remote()
+        told = 0
+        running = self._model.train.remote(self._ray.put(request))
+        while True:
+            done, _ = self._ray.wait([running], timeout=POLL_SECONDS)
+            epochs = self._ray.get(self._model.epochs.remote())
+            for record in epochs[told:]:
+                on_epoch(record)
+            told = len(epochs)
+            if done:
+                return self._get(running)
+
+    def start(self, context: RunContext, slots_per_solve: int) -> Mapping[str, int]:
+        self._context = self._ray.put(context)
+        if self._model is not None:
+            self._ray.kill(self._model)  # its GPU, or its memory, is for the attacks now
+            self._model = None
+        pools = {SLOTS: 0}
+        for node in self._nodes():
+            slots = max(1, int(node["Resources"].get("CPU", 0)) // slots_per_solve)
+            self._keepers[SLOTS].append(self._keeper(slots, node["NodeID"], 0))
+            pools[SLOTS] += slots + 1
+        if self._gpus():
+            self._keepers[GPU].append(self._keeper(1, None, 1))
+            pools[GPU] = 2
+        return pools
+
+    def sink(self, folder: Path) -> Sink:
+        actor = self._actor(SinkActor, name="bnnray-sink").remote(str(folder.resolve()))
+        return _RemoteSink(self, actor)
+
+    def submit(self, shard: Sequence[Unit], pool: str) -> None:
+        keeper = min(self._keepers[pool], key=lambda k: self._load[k])
+        self._load[keeper] += 1
+        self._running[keeper.run.remote(self._context, shard)] = (shard, keeper)
+
+    def collect(self, timeout: float) -> list[ShardDone]:
+        if not self._running:
+            return []
+        waiting = list(self._running)
+        done, _ = self._ray.wait(waiting, num_returns=1, timeout=timeout)
+        more, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
+        return [self._done(ref) for ref in {*done, *more}]
+
+    def close(self) -> None:
+        for keeper in [*self._keepers[SLOTS], *self._keepers[GPU]]:
+            self._ray.kill(keeper)  # its children end with it
+        self._ray.shutdown()
+
+    def call(self, reference: Any) -> Any:
+        """The result of a remote call, its own errors as they were raised."""
+        return self._get(reference)
+
+    def _done(self, reference: Any) -> ShardDone:
+        shard, keeper = self._running.pop(reference)
+        self._load[keeper] -= 1
+        try:
+            records: list[Record] = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            reason = str(error).strip().splitlines()[0]
+            return ShardDone(shard, error=f"the keeper failed: {reason}")
+        return ShardDone(shard, records)
+
+    def _get(self, reference: Any) -> Any:
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except self._ray.exceptions.RayActorError as error:
+            raise SetupError(f"a Ray actor died: {error}; run the same command again") from error
+
+    def _keeper(self, slots: int, node: str | None, gpus: int) -> Any:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = "DEFAULT" if node is None else NodeAffinitySchedulingStrategy(node, soft=False)
+        return self._actor(
+            KeeperActor,
+            num_gpus=gpus,
+            max_concurrency=slots,
+            max_restarts=-1,
+            scheduling_strategy=here,
+        ).remote(slots)
+
+    def _actor(self, kind: type[Any], **options: Any) -> Any:
+        return self._ray.remote(kind).options(num_cpus=0, **options)
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        alive = [n for n in self._ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) >= 1]
+        if not alive:
+            raise SetupError("the Ray cluster has no node with a CPU; start one with --num-cpus")
+        return alive
+
+    def _gpus(self) -> int:
+        return min(1, int(self._ray.cluster_resources().get("GPU", 0)))
+
+
+class _RemoteSink:
+    """The sink actor, called like a sink."""
+
+    def __init__(self, cluster: RayCluster, actor: Any) -> None:
+        self._cluster = cluster
+        self._actor = actor
+
+    def append(self, records: Sequence[Record]) -> None:
+        self._cluster.call(self._actor.append.remote(records))
+
+    def flush(self) -> None:
+        self._cluster.call(self._actor.flush.remote())
+
+
+def _is_remote(address: str | None) -> bool:
+    return address not in (None, "local") or "RAY_ADDRESS" in os.environ

@@ -1,0 +1,183 @@
+"""From an outcome to the rows of the results, trace and witness tables."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from bnnray.attacks import Outcome
+from bnnray.job import Unit
+from bnnray.results import SCHEMA_VERSION, Record
+from bnnray.runtime.context import RunContext
+from bnnray.threat import Domain, Question
+from bnnray.verdicts import Status
+
+
+@dataclass(frozen=True)
+class Span:
+    """When and on what a unit ran.
+
+    Args:
+        started, finished: UTC.
+        cpu_seconds: of the slot itself, without its child.
+        attempt: 1 for the first try.
+    """
+
+    started: datetime
+    finished: datetime
+    cpu_seconds: float
+    attempt: int = 1
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -> Record:
+    """Everything that is written about a finished unit."""
+    question = context.question(unit)
+    row = {
+        **_identity(unit, context),
+        **_asked(unit, question, outcome),
+        **_found(question, outcome),
+        **_spent(unit, outcome, context, span),
+    }
+    return Record(row, _trace(unit, outcome), _witness(unit, outcome))
+
+
+def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:
+    settings = unit.attack.model_dump(mode="json")
+    return {
+        "key": unit.key,
+        "question": unit.question,
+        "job": context.job,
+        "dataset": context.dataset,
+        "split": context.split,
+        "point": unit.point,
+        "model": unit.model,
+        "model_digest": context.networks[unit.model].digest,
+        "attack": unit.attack.name,
+        "kind": unit.attack.kind,
+        "settings": json.dumps(settings, sort_keys=True),
+        "seed": unit.seed,
+        "versions": context.versions,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _asked(unit: Unit, question: Question, outcome: Outcome) -> dict[str, Any]:
+    threat = unit.threat
+    return {
+        "label": question.label,
+        "correct": question.predicted == question.label,
+        "predicted": question.predicted,
+        "target": _target(question, outcome),
+        "goal": threat.goal.name,
+        "against": threat.against.value,
+        "tie": threat.tie.value,
+        "norm": "linf",
+        "epsilon": float(threat.epsilon),
+        "eps_num": threat.epsilon.numerator,
+        "eps_den": threat.epsilon.denominator,
+        "domain": threat.domain.value,
+        "levels": threat.levels if threat.domain is Domain.GRID else None,
+        "objective_clean": float(question.clean_objective) if question.targets else None,
+        "objective_max": float(question.maximum) if question.targets else None,
+    }
+
+
+def _found(question: Question, outcome: Outcome) -> dict[str, Any]:
+    incumbent = outcome.incumbent
+    found: dict[str, Any] = {
+        "verdict": outcome.verdict.value,
+        "proof": outcome.proof.value,
+        "status": outcome.status.value,
+        "replay": outcome.replay.value,
+        "objective_claimed": _number(outcome.claimed),
+        "bound": _number(outcome.bound),
+        "message": outcome.message,
+        "flipped": False,
+    }
+    if incumbent is not None:
+        replayed = incumbent.replayed
+        maximum = float(question.maximum)
+        found |= {
+            "flipped": replayed.flipped,
+            "objective": float(replayed.objective),
+            "normalized": float(replayed.objective) / maximum if maximum else None,
+            "adversarial_class": replayed.adversarial_class,
+            "linf": replayed.linf,
+            "l2": replayed.l2,
+            "l0": replayed.l0,
+        }
+    return found
+
+
+def _spent(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -> dict[str, Any]:
+    effort = outcome.effort
+    return {
+        "backend": effort.backend,
+        "n_unstable": effort.unstable,
+        "seconds": outcome.seconds,
+        "warm_start_seconds": effort.warm_start_seconds,
+        "build_seconds": effort.build_seconds,
+        "solve_seconds": effort.solve_seconds,
+        "cpu_seconds": span.cpu_seconds + effort.child_cpu_seconds,
+        "time_limit": unit.attack.time_limit,
+        "threads": context.threads,
+        "batch_size": effort.batch_size,
+        "peak_rss_bytes": effort.peak_rss_bytes or None,
+        "iterations": effort.iterations,
+        "nodes": effort.nodes,
+        "attempt": span.attempt,
+        "host": platform.node(),
+        "started_at": span.started,
+        "finished_at": span.finished,
+    }
+
+
+def _target(question: Question, outcome: Outcome) -> int | None:
+    if not question.targets:
+        return None
+    if outcome.incumbent is None:
+        return question.targets[0]
+    scores = outcome.incumbent.replayed.scores
+    return max(question.objectives, key=lambda o: o.of_scores(scores)).target
+
+
+def _trace(unit: Unit, outcome: Outcome) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {
+            "key": unit.key,
+            "seconds": point.seconds,
+            "objective": float(point.objective),
+            "bound": _number(point.bound),
+            "iteration": point.iteration,
+        }
+        for point in outcome.trace
+    )
+
+
+def _witness(unit: Unit, outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.incumbent is None or outcome.status is Status.SKIPPED:
+        return None
+    threat, witness = unit.threat, outcome.incumbent.witness
+    on_grid = threat.domain is Domain.GRID
+    return {
+        "key": unit.key,
+        "domain": threat.domain.value,
+        "levels": threat.levels if on_grid else None,
+        "grid": witness.astype(np.int32).tolist() if on_grid else None,
+        "box": None if on_grid else witness.astype(np.float64).tolist(),
+    }
+
+
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,29 @@
+"""What travels to a child process, and how a solve is measured there."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass, replace
+
+from bnnray.solvers.interface import Backend, Limits, Problem, Report, Solution
+
+STOP = "stop"
+"""What the parent sends to end the running solve politely."""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One solve, as it is sent to a child."""
+
+    backend: Backend
+    problem: Problem
+    limits: Limits
+
+
+def measured(request: Request, report: Report) -> Solution:
+    """Solves, and adds CPU time and memory of this process to the solution."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    solution = request.backend.solve(request.problem, request.limits, report)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+    return replace(solution, cpu_seconds=cpu, peak_rss_bytes=after.ru_maxrss * 1024)
