@@ -15,10 +15,9 @@ Networks of 0/1 activations are converted exactly, or refused.
 
 from __future__ import annotations
 
+import io
 import math
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -142,15 +141,14 @@ class _Source:
 
 def _load(path: Path) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise _foreign(path, "a single array")
-            arrays = {key: file[key] for key in file.files}
-    except FileNotFoundError as error:
-        raise ModelError(f"no file {path}; correct the path") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, ModelError):
-            raise
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}; correct the path") from error
+    try:
+        # From memory, because numpy leaves a file that is not a zip open.
+        loaded = np.load(io.BytesIO(data), allow_pickle=False)
+        arrays = {key: loaded[key] for key in loaded.files}
+    except Exception as error:  # a damaged zip makes numpy and zipfile raise almost anything
         raise _foreign(path, " ".join(str(error).split()) or type(error).__name__) from error
     for key, array in arrays.items():
         if not isinstance(array, np.ndarray):

@@ -184,7 +184,9 @@ def _decode(document: Mapping[str, Any], tensors: Tensors) -> Model:
     )
     affine = _scale_and_shift(tensors, last, used) if document["affine"] else (None, None)
     if set(tensors) != used:
-        raise ModelError(f"it has tensors without a place: {', '.join(set(tensors) - used)}")
+        raise ModelError(
+            f"it has tensors without a place: {', '.join(sorted(set(tensors) - used))}"
+        )
     return Model(
         Network(tuple(document["input_shape"]), hidden, OutputLayer(dense[last], *affine)),
         document["dataset"],

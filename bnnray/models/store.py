@@ -67,7 +67,7 @@ def train_model(
     )
     network = export_network(trained.network, train.shape)
     record: dict[str, Any] = {
-        "architecture": dataclasses.asdict(architecture),
+        "architecture": dataclasses.asdict(architecture) | {"hidden": list(architecture.hidden)},
         "training": dataclasses.asdict(training),
         "seed": training.seed,
         "dataset_digest": train.digest,

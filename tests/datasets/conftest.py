@@ -1,20 +1,6 @@
-import os
-from pathlib import Path
-
 import pytest
 
 from bnnray.datasets import folders
-
-
-@pytest.fixture
-def real_data():
-    """The folder with the published files; without one the test is skipped, but not on CI."""
-    folder = os.environ.get("BNNRAY_DATA")
-    if folder:
-        return Path(folder)
-    if os.environ.get("CI"):
-        pytest.fail("BNNRAY_DATA is not set, and CI must test the real data")
-    return pytest.skip("BNNRAY_DATA is not set")
 
 
 @pytest.fixture

@@ -1,0 +1,119 @@
+"""Every attack against the true maximum of thousands of tiny questions, in both domains.
+
+Networks with weights of 0, negative and zero scales, thresholds on reachable sums, affine
+scores and ties; every goal. A heuristic is never above the truth, a complete attack equal to it.
+"""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from oracle import true_maximum
+from tiny import random_question
+
+from bnnray.attacks import Milp, MilpSettings, Pgd, PgdSettings, Task
+from bnnray.solvers import BACKENDS, InProcess
+from bnnray.threat import Domain, Question, replay
+from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
+
+CHUNKS, QUESTIONS = 4, {Domain.GRID: 750, Domain.BOX: 240}
+
+
+def questions(domain: Domain, chunk: int, *, nasty: bool = True) -> list[tuple[int, Question]]:
+    count = QUESTIONS[domain]
+    seeds = range(chunk * count, (chunk + 1) * count)
+    made = [(s, random_question(np.random.default_rng(s), domain, nasty=nasty)) for s in seeds]
+    return [(seed, question) for seed, question in made if question.targets]
+
+
+def tolerance(question: Question) -> Fraction:
+    """How far a solver's bound may lie above the truth: nothing where values are integers."""
+    if not question.network.output.is_affine:
+        return Fraction(0)
+    return abs(question.maximum) / 1000 + Fraction(1, 1000)
+
+
+def check_common(question: Question, outcome, true: Fraction, where: str) -> None:
+    assert outcome.incumbent is not None, f"{where}: {outcome.message}"
+    again = replay(question, outcome.incumbent.witness)
+    assert again.objective == outcome.incumbent.objective <= true, where
+    assert outcome.bound is None or outcome.bound >= true, where
+    flips = is_flip(true, question.threat.tie)
+    assert outcome.verdict is not (Verdict.ROBUST if flips else Verdict.VULNERABLE), where
+    assert outcome.trace[0].objective == question.clean_objective, where
+    objectives = [point.objective for point in outcome.trace]
+    assert objectives == sorted(objectives), where
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+@pytest.mark.parametrize("domain", list(Domain))
+def test_milp_proves_the_true_optimum(domain, name, chunk):
+    attack = Milp(MilpSettings(backend=name))
+    proven = 0
+    for seed, question in questions(domain, chunk):
+        true = true_maximum(question)
+        outcome = attack.run([Task(question, seed)], InProcess())[0]
+        where = f"seed {seed} {outcome.status} {outcome.message}"
+        check_common(question, outcome, true, where)
+        if outcome.status is Status.BAD_WITNESS:
+            assert domain is Domain.BOX, where
+            assert outcome.claimed > outcome.incumbent.objective, where
+            continue
+        proven += 1
+        assert outcome.status is Status.OPTIMAL, where
+        assert outcome.replay is Replay.OK, where
+        assert outcome.incumbent.objective == true, where
+        assert outcome.bound - true <= tolerance(question), where
+        assert outcome.proof in (Proof.EXACT, Proof.SOLVER), where
+        if abs(true) > tolerance(question) or not question.network.output.is_affine:
+            flips = is_flip(true, question.threat.tie)
+            assert outcome.verdict is (Verdict.VULNERABLE if flips else Verdict.ROBUST), where
+    assert proven >= 0.95 * len(questions(domain, chunk))
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+@pytest.mark.parametrize("domain", list(Domain))
+def test_milp_decides_flips(domain, name, chunk):
+    attack = Milp(MilpSettings(backend=name, stop="flip"))
+    for seed, question in questions(domain, chunk):
+        true = true_maximum(question)
+        outcome = attack.run([Task(question, seed)], InProcess())[0]
+        where = f"seed {seed} {outcome.status} {outcome.message}"
+        check_common(question, outcome, true, where)
+        if outcome.status is Status.BAD_WITNESS:
+            assert domain is Domain.BOX, where
+            continue
+        if abs(true) > tolerance(question) or not question.network.output.is_affine:
+            flips = is_flip(true, question.threat.tie)
+            assert outcome.verdict is (Verdict.VULNERABLE if flips else Verdict.ROBUST), where
+            if question.clean_objective <= 0 and flips:
+                assert outcome.status is Status.FLIP_FOUND, where
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("domain", list(Domain))
+def test_on_networks_without_ties_at_thresholds_nothing_stays_open(domain, chunk):
+    """With generic thresholds every optimum on the box has room, so none may be missed."""
+    attack = Milp(MilpSettings(backend="highs"))
+    for seed, question in questions(domain, chunk, nasty=False):
+        true = true_maximum(question)
+        outcome = attack.run([Task(question, seed)], InProcess())[0]
+        assert (outcome.status, outcome.bound) == (Status.OPTIMAL, true), f"seed {seed}"
+
+
+@pytest.mark.parametrize("surrogate", ["hardtanh", "straight-through", "tanh"])
+@pytest.mark.parametrize("domain", list(Domain))
+def test_pgd_is_never_above_the_truth_and_finds_flips(domain, surrogate):
+    attack = Pgd(PgdSettings(surrogate=surrogate, iterations=15, restarts=4))
+    flips = found = 0
+    for seed, question in questions(domain, 0):
+        true = true_maximum(question)
+        outcome = attack.run([Task(question, seed)], InProcess())[0]
+        check_common(question, outcome, true, f"seed {seed}")
+        assert (outcome.bound, outcome.proof) == (None, Proof.NONE)
+        assert outcome.verdict is not Verdict.ROBUST
+        flips += is_flip(true, question.threat.tie)
+        found += outcome.verdict is Verdict.VULNERABLE
+    assert found > 0.8 * flips

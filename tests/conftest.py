@@ -1,0 +1,35 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile(
+    "bnnray",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("bnnray")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real data sets, from BNNRAY_DATA. CI must have it."""
+    folder = os.environ.get("BNNRAY_DATA")
+    if folder:
+        return Path(folder)
+    if os.environ.get("CI"):
+        pytest.fail("BNNRAY_DATA is not set, and CI must run the tests on real data")
+    pytest.skip("BNNRAY_DATA is not set")
+
+
+@pytest.fixture(scope="session")
+def networks() -> Path:
+    """The folder of the reference networks."""
+    return Path(__file__).parent / "networks"

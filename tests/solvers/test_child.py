@@ -1,0 +1,108 @@
+"""The child process: what was found survives its death, and limits hold without its help."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from bnnray.encodings import LinearModel
+from bnnray.errors import LicenceError
+from bnnray.solvers import Child, Limits, Problem, Progress, Scripted, Solution
+from bnnray.verdicts import Status
+
+FOUND = Progress(values=np.array([1.0]), objective=3.0, bound=7.0, nodes=5)
+NEWS = Progress(values=None, objective=3.0, bound=6.0, nodes=9)
+
+
+@pytest.fixture
+def problem() -> Problem:
+    return Problem(
+        LinearModel(
+            objective=np.ones(1),
+            lower=np.zeros(1),
+            upper=np.ones(1),
+            integer=np.ones(1, dtype=bool),
+            matrix=sparse.csr_array((0, 1)),
+            rhs=np.zeros(0),
+            integral=True,
+        )
+    )
+
+
+@pytest.fixture
+def child():
+    runner = Child()
+    yield runner
+    runner.close()
+
+
+def never(_progress) -> bool:
+    return False
+
+
+def test_streams_progress_and_returns_the_ending(child, problem):
+    seen = []
+    ending = Solution(Status.OPTIMAL, objective=3.0)
+    found = child.solve(
+        Scripted((FOUND, NEWS), ending), problem, Limits(5), lambda p: bool(seen.append(p))
+    )
+    assert (found.status, found.objective) == (Status.OPTIMAL, 3.0)
+    assert [p.bound for p in seen] == [7.0, 6.0]
+
+
+def test_the_child_is_kept_between_solves(child, problem):
+    child.solve(Scripted(), problem, Limits(5), never)
+    first = child._process.pid
+    child.solve(Scripted(), problem, Limits(5), never)
+    assert child._process.pid == first
+
+
+def test_a_solver_that_ignores_its_limit_is_killed_and_its_incumbent_kept(child, problem):
+    found = child.solve(Scripted((FOUND, NEWS), sleep=60), problem, Limits(0.2), never)
+    assert found.status is Status.KILLED
+    assert (found.objective, found.bound, found.nodes) == (3.0, 6.0, 9)
+    assert found.values.tolist() == [1.0]
+    assert "ignored its time limit" in found.message
+    assert child.solve(Scripted(), problem, Limits(5), never).status is Status.OPTIMAL
+
+
+def test_a_child_that_dies_is_replaced(child, problem):
+    found = child.solve(Scripted((FOUND,), exit_code=7), problem, Limits(5), never)
+    assert found.status is Status.CRASHED
+    assert "exit code 7" in found.message
+    assert found.objective == 3.0
+    assert child.solve(Scripted(), problem, Limits(5), never).status is Status.OPTIMAL
+
+
+def test_a_killed_child_names_the_signal(child, problem):
+    child.solve(Scripted(), problem, Limits(5), never)
+
+    def kill_it(_progress) -> bool:
+        os.kill(child._process.pid, 9)
+        return False
+
+    found = child.solve(Scripted((FOUND,), sleep=60), problem, Limits(30), kill_it)
+    assert found.status is Status.CRASHED
+    assert "SIGKILL" in found.message
+
+
+def test_an_error_in_the_child_is_raised_here(child, problem):
+    with pytest.raises(LicenceError, match="all tokens in use"):
+        child.solve(Scripted(error=LicenceError("all tokens in use")), problem, Limits(5), never)
+    assert child.solve(Scripted(), problem, Limits(5), never).status is Status.OPTIMAL
+
+
+def test_a_solve_that_ignores_a_stop_is_killed(child, problem):
+    began = time.monotonic()
+    found = child.solve(Scripted((FOUND,), sleep=60), problem, Limits(60), lambda _p: True)
+    assert found.status is Status.KILLED
+    assert time.monotonic() - began < 30
+
+
+def test_the_child_ends_with_its_parent(child, problem):
+    child.solve(Scripted(), problem, Limits(5), never)
+    process = child._process
+    child.close()
+    assert process.poll() is not None
