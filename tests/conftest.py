@@ -23,10 +23,19 @@ def real_data() -> Path:
     """The folder of the real data sets, from BNNRAY_DATA. CI must have it."""
     folder = os.environ.get("BNNRAY_DATA")
     if folder:
-        return Path(folder)
+        return Path(folder).resolve()
     if os.environ.get("CI"):
         pytest.fail("BNNRAY_DATA is not set, and CI must run the tests on real data")
     pytest.skip("BNNRAY_DATA is not set")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI every test must run: a skip is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("CI does not accept skipped tests", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -51,11 +51,17 @@ def _print_table(answer: Answer) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*answer.columns, box=None, header_style="bold", pad_edge=False)
+    piped = not sys.stdout.isatty()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in answer.columns:
+        table.add_column(name, no_wrap=piped)
     for row in answer.rows:
         table.add_row(*("" if value is None else _short(value) for value in row))
-    width = None if sys.stdout.isatty() else 1000
-    Console(width=width).print(table)
+    Console(width=PIPED_WIDTH if piped else None).print(table)
+
+
+PIPED_WIDTH = 1_000_000
+"""Wide enough that what another program reads is never wrapped."""
 
 
 def _print_csv(answer: Answer) -> None:

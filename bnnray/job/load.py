@@ -102,7 +102,7 @@ def _step(here: Any, parents: list[str], walked: list[str], text: str) -> Any:
     key = parents.pop(0)
     walked.append(key)
     found = here.setdefault(key, {})
-    if isinstance(found, list):
+    if isinstance(found, list) and any(isinstance(e, dict) for e in found):
         entries = {entry_name(e): e for e in found if isinstance(e, dict)}
         if not parents or parents[0] not in entries:
             what = unknown_name(key, parents[0] if parents else "", entries)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -51,8 +52,9 @@ def train(
 ) -> Trained:
     """Train a network.
 
-    The same settings, samples, device type and thread count give the same network. Torch's
-    global random state and settings are neither used nor changed.
+    The same settings, samples and device type give the same network: on a CPU one thread is
+    used, however many cores there are. Torch's global random state and settings are neither
+    used nor changed.
 
     Args:
         device: a torch device; by default a GPU if there is one.
@@ -71,7 +73,19 @@ def train(
         samples.images.to(where), samples.labels.to(where), samples.levels, samples.classes
     )
     loop = _Loop(network, training, here, generator, on_batch)
-    return Trained(network, tuple(loop.run(on_epoch)), device_name(where))
+    with _one_thread():
+        return Trained(network, tuple(loop.run(on_epoch)), device_name(where))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums are split by threads, so their number would change what is trained."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def find_device(device: str | None) -> torch.device:

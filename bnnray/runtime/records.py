@@ -36,8 +36,8 @@ class Span:
 
 
 def now() -> datetime:
-    """The time in UTC."""
-    return datetime.now(UTC)
+    """The time in UTC, without a zone: DuckDB needs another package to hand zones out."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -> Record:

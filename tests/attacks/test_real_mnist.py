@@ -1,0 +1,65 @@
+"""Real MNIST points on a trained network: unrelated solvers agree, and replay agrees with both."""
+
+import pytest
+
+from bnnray.attacks import Milp, MilpSettings, Pgd, PgdSettings, Task
+from bnnray.datasets import load_dataset
+from bnnray.models import load_model
+from bnnray.solvers import BACKENDS, InProcess
+from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon, replay
+from bnnray.verdicts import Proof, Replay, Status, Verdict
+
+POINTS = [0, 3, 4, 8, 18]
+
+
+@pytest.fixture(scope="module")
+def question_of(real_data, networks):
+    data = load_dataset("mnist", "test", real_data)
+
+    def make(
+        net: str, point: int, epsilon: str, domain: Domain, goal: str = "runner-up"
+    ) -> Question:
+        network = load_model(networks / f"mnist_{net}.bnn").network
+        threat = Threat(parse_epsilon(epsilon), domain, goal=Goal(goal))
+        return Question(network, data.pixels(point), 255, int(data.labels[point]), threat)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("net", "domain", "epsilon"),
+    [
+        ("2x100", Domain.GRID, "1/255"),
+        ("2x100", Domain.BOX, "0.003"),
+        ("5x100", Domain.BOX, "0.001"),
+    ],
+)
+def test_both_back_ends_prove_the_same_optimum(question_of, net, domain, epsilon):
+    for point in POINTS:
+        question = question_of(net, point, epsilon, domain)
+        found = {
+            name: Milp(MilpSettings(backend=name)).run([Task(question, 0)], InProcess())[0]
+            for name in BACKENDS
+        }
+        for name, outcome in found.items():
+            assert (outcome.status, outcome.replay) == (Status.OPTIMAL, Replay.OK), (point, name)
+            assert outcome.incumbent.objective == outcome.bound, (point, name)
+            assert outcome.proof in (Proof.EXACT, Proof.SOLVER)
+        assert len({o.bound for o in found.values()}) == 1, point
+        pgd = Pgd(PgdSettings(surrogate="tanh")).run([Task(question, 0)], InProcess())[0]
+        assert pgd.incumbent.objective <= found["highs"].bound, point
+
+
+@pytest.mark.parametrize("net", ["2x100", "5x100"])
+def test_a_flip_found_by_pgd_is_replayed_to_the_last_pixel(question_of, net):
+    flips = 0
+    for point in POINTS:
+        question = question_of(net, point, "0.1", Domain.BOX, "any")
+        outcome = Pgd(PgdSettings(surrogate="tanh")).run([Task(question, 0)], InProcess())[0]
+        again = replay(question, outcome.incumbent.witness)
+        assert again.objective == outcome.incumbent.objective
+        assert again.linf <= 0.1
+        if outcome.verdict is Verdict.VULNERABLE:
+            flips += 1
+            assert again.adversarial_class != question.predicted
+    assert flips

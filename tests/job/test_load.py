@@ -1,0 +1,142 @@
+"""A job file's mistakes are one line: the file, the key, what was expected, what came."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from bnnray.errors import JobError
+from bnnray.job import load_job
+
+JOBS = Path(__file__).parents[2] / "jobs"
+
+GOOD = """
+name = "tiny"
+[data]
+dataset = "digits"
+points = [3, 1]
+[[model]]
+name = "a"
+hidden = [10]
+[[model]]
+name = "b"
+path = "b.bnn"
+[threat]
+epsilon = ["1/16", 0.1]
+[[attack]]
+kind = "pgd"
+[[attack]]
+kind = "milp"
+name = "slow"
+time_limit = "3min"
+warm_start = { kind = "pgd", time_limit = "5s" }
+"""
+
+
+@pytest.fixture
+def job_file(tmp_path):
+    def write(text: str) -> Path:
+        path = tmp_path / "job.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_reads_a_good_job(job_file):
+    job = load_job(job_file(GOOD)).job
+    assert job.threat.epsilon == [Fraction(1, 16), Fraction(1, 10)]
+    assert [a.name for a in job.attack] == ["pgd", "slow"]
+    assert job.attack[1].time_limit == 180
+    assert job.attack[1].warm_start.time_limit == 5
+
+
+def test_what_it_writes_it_reads(job_file):
+    job = load_job(job_file(GOOD)).job
+    assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
+
+
+@pytest.mark.parametrize("path", sorted(JOBS.glob("*.toml")), ids=lambda p: p.name)
+def test_every_job_that_comes_along_is_valid(path):
+    assert load_job(path).job.name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("attack.slow.tim_limit=3s", r"attack\[1\]\.tim_limit: unknown key.*did you mean 'time_l"),
+        ("attack.slow.time_limit=3 ells", r"time_limit: expected a duration.*got '3 ells'"),
+        ("attack.slow.time_limit=-1", r"time_limit: .*greater than 0; got -1"),
+        ("attack.slow.time_limit=true", r"time_limit: .*; got True"),
+        ("attack.slow.backend=cplex", r"backend: .*'auto', 'highs' or 'gurobi'; got 'cplex'"),
+        ("attack.slow.warm_start.steps=1", r"attack\[1\]\.warm_start\.steps: unknown key"),
+        ("attack.pgd.restarts=0", r"attack\[0\]\.restarts: .*at? least|greater.*got 0"),
+        ("attack.pgd.restarts=2.5", r"restarts: .*integer; got 2\.5"),
+        ("attack.pgd.iterations='ten'", r"iterations: .*integer; got 'ten'"),
+        ("attack.pgd.surrogate=sigmoid", r"surrogate: .*got 'sigmoid'"),
+        ("attack.fgsm.restarts=2", r"unknown attack 'fgsm'; valid: pgd, slow"),
+        ("attack.pgd.kind=fgsm", r"attack\[0\]\.kind: unknown kind of attack 'fgsm'"),
+        ("attack.slow.name=pgd", r"two entries of \[\[attack\]\] are named 'pgd'"),
+        ("model.b.name=a", r"two entries of \[\[model\]\] are named 'a'"),
+        ("model.b.hidden=[3]", r"model\[1\]: a model needs either hidden"),
+        ("model.a.hidden=[]", r"model\[0\]\.hidden: .*at least 1"),
+        ("model.a.hidden=[10, 0]", r"model\[0\]\.hidden\[1\]: .*got 0"),
+        ("model.a.train.epoch=3", r"model\[0\]\.train\.epoch: unknown key.*did you mean 'epochs'"),
+        ("model.a.name='x y'", r"model\[0\]\.name: expected letters.*got 'x y'"),
+        ("data.dataset=mnits", r"data\.dataset: unknown data set 'mnits'; did you mean 'mnist'"),
+        ("data.split=valid", r"data\.split: .*got 'valid'"),
+        ("data.points=0", r"data\.points: .*got 0"),
+        ("data.points=true", r"data\.points: .*got True"),
+        ("data.points=[1, 1]", r"data\.points: expected different numbers"),
+        ("data.select=right", r"data\.select: .*got 'right'"),
+        ("threat.epsilon=1.5", r"threat\.epsilon\[0\]: epsilon must be a number from 0 to 1"),
+        ("threat.epsilon=-0.1", r"epsilon must be a number from 0 to 1"),
+        ("threat.epsilon=[]", r"threat\.epsilon: .*at least 1"),
+        ("threat.epsilon=[0.1, '1/10']", r"threat: epsilon lists a budget twice"),
+        ("threat.domain=cube", r"threat\.domain: .*'box' or 'grid'; got 'cube'"),
+        ("threat.levels=16", r"levels only mean something with domain = \"grid\""),
+        ("threat.goal=second", r"threat\.goal: goal must be .*got 'second'"),
+        ("threat.norm=l2", r"threat\.norm: .*'linf'; got 'l2'"),
+        ("seed=-1", r"seed: .*got -1"),
+        ("name='../x'", r"name: expected letters"),
+        ("modle=3", r"modle: unknown key 'modle'; did you mean 'model'"),
+        ("attack=3", r"attack: .*list.*got 3"),
+        ("data=3", r"data: .*got 3"),
+        ("resources.cpus_per_solve=0", r"resources\.cpus_per_solve: .*got 0"),
+        ("data.points.x=3", r"data\.points is a value, not a table"),
+        ("nonsense", r"--set takes place=value"),
+    ],
+)
+def test_mistakes_are_one_line(job_file, override, message):
+    with pytest.raises(JobError, match=message) as caught:
+        load_job(job_file(GOOD), [override])
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("missing", ["name", "dataset", "epsilon", "[threat]"])
+def test_missing_keys_are_named(job_file, missing):
+    text = "\n".join(line for line in GOOD.splitlines() if not line.startswith(missing))
+    with pytest.raises(JobError, match=r"expected a value; it is missing|unknown key"):
+        load_job(job_file(text))
+
+
+def test_no_file_and_no_toml(tmp_path, job_file):
+    with pytest.raises(JobError, match="no job file"):
+        load_job(tmp_path / "none.toml")
+    with pytest.raises(JobError, match="not valid TOML"):
+        load_job(job_file("name = "))
+    with pytest.raises(JobError, match="cannot read"):
+        load_job(tmp_path)
+
+
+def test_origins_of_values(job_file):
+    loaded = load_job(job_file(GOOD), ["attack.slow.time_limit=30s", "seed=4"])
+    origins = {place: (value, origin) for place, value, origin in loaded.values()}
+    assert origins["attack.slow.time_limit"] == ("30s", "flag")
+    assert origins["seed"] == (4, "flag")
+    assert origins["data.dataset"] == ("digits", "job")
+    assert origins["data.split"] == ("test", "default")
+    assert origins["attack.slow.warm_start.time_limit"] == ("5s", "job")
+    assert origins["attack.slow.warm_start.restarts"] == (10, "default")

@@ -1,0 +1,143 @@
+"""Content keys: they change with what can change an answer, and with nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from bnnray.datasets import load_dataset
+from bnnray.errors import JobError
+from bnnray.job import load_job, make_units, shards
+from bnnray.models import load_model
+
+JOB = """
+name = "keys"
+[data]
+dataset = "mnist"
+points = 2
+[[model]]
+name = "net"
+path = "unused.bnn"
+[threat]
+epsilon = "1/255"
+[[attack]]
+kind = "pgd"
+[[attack]]
+kind = "milp"
+warm_start = { kind = "pgd" }
+"""
+
+
+@pytest.fixture(scope="module")
+def data(real_data):
+    return load_dataset("mnist", "test", real_data)
+
+
+@pytest.fixture(scope="module")
+def nets(networks: Path):
+    return {name: load_model(networks / f"mnist_{name}.bnn").network for name in ("2x100", "5x100")}
+
+
+@pytest.fixture
+def units_of(tmp_path, data, nets):
+    def make(*overrides: str, network: str = "2x100"):
+        path = tmp_path / "job.toml"
+        path.write_text(JOB)
+        return make_units(load_job(path, overrides).job, data, {"net": nets[network]})
+
+    return make
+
+
+def keys(units):
+    return [unit.key for unit in units]
+
+
+def test_every_key_is_its_own(units_of):
+    found = keys(units_of("threat.epsilon=['1/255', '2/255']"))
+    assert len(set(found)) == len(found) == 2 * 2 * 2
+
+
+def test_a_question_is_shared_by_its_attacks(units_of):
+    units = units_of()
+    assert len({u.question for u in units}) == 2
+    assert {u.question for u in units if u.attack.kind == "pgd"} == {
+        u.question for u in units if u.attack.kind == "milp"
+    }
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "attack.milp.time_limit=99s",
+        "attack.milp.backend=highs",
+        "attack.milp.warm_start.time_limit=9s",
+        "attack.pgd.time_limit=1h",
+        "resources.cpus_per_solve=2",
+    ],
+)
+def test_limits_back_ends_and_resources_do_not_change_a_key(units_of, override):
+    assert keys(units_of(override)) == keys(units_of())
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=1",
+        "threat.epsilon='2/255'",
+        "threat.domain=grid",
+        "threat.goal=any",
+        "threat.against=label",
+        "threat.tie=flip",
+    ],
+)
+def test_the_threat_and_the_seed_change_every_key(units_of, override):
+    assert not set(keys(units_of(override))) & set(keys(units_of()))
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["attack.milp.stop=flip", "attack.milp.warm_start.restarts=3", "attack.milp.name=other"],
+)
+def test_an_attacks_settings_change_its_keys_only(units_of, override):
+    before, after = units_of(), units_of(override)
+    for old, new in zip(before, after, strict=True):
+        assert (old.key == new.key) == (old.attack.kind == "pgd")
+
+
+def test_the_network_changes_every_key(units_of):
+    assert not set(keys(units_of(network="5x100"))) & set(keys(units_of()))
+
+
+def test_seeds_come_from_keys(units_of):
+    units = units_of()
+    assert len({u.seed for u in units}) == len(units)
+    assert all(0 <= u.seed < 2**63 for u in units)
+
+
+def test_points_by_number_and_correct_ones(units_of, data, nets):
+    units = units_of("data.points=[7, 3]")
+    assert [u.point for u in units[:2]] == [7, 3]
+    wrong = [
+        p
+        for p in range(300)
+        if nets["2x100"].predict(data.pixels(p)[None, :], 255)[0] != data.labels[p]
+    ]
+    assert wrong
+    chosen = [u.point for u in units_of("data.points=200", "data.select=correct")[:200]]
+    assert len(chosen) == 200
+    assert not set(chosen) & set(wrong)
+
+
+def test_points_that_are_not_there(units_of):
+    with pytest.raises(JobError, match=r"points 0 to 9999; got 10000"):
+        units_of("data.points=[10000]")
+    with pytest.raises(JobError, match="has 10000 points; got 10001"):
+        units_of("data.points=10001")
+    with pytest.raises(JobError, match=r"classes 0 to 9; got 10"):
+        units_of("threat.goal=10")
+
+
+def test_shards_hold_one_search_each(units_of):
+    made = shards(units_of("data.points=5", "threat.epsilon=['1/255', '2/255']"), 3)
+    assert [len(s) for s in made] == [3, 2] * 4
+    for shard in made:
+        assert len({(u.attack.name, u.threat.epsilon) for u in shard}) == 1

@@ -1,0 +1,272 @@
+"""Whole runs on real digits, with Ray and without: the same rows, resumed, drained, broken."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from bnnray.errors import DataError, LicenceError, ModelError, StorageError
+from bnnray.job import load_job
+from bnnray.models import load_model
+from bnnray.results import query
+from bnnray.runtime import RunOptions, run_job
+
+JOB = """
+name = "digits"
+[data]
+dataset = "digits"
+points = 4
+[[model]]
+name = "net"
+hidden = [20, 12]
+train = { epochs = 4 }
+[threat]
+epsilon = ["1/16", "2/16"]
+domain = "grid"
+[[attack]]
+kind = "pgd"
+iterations = 10
+restarts = 3
+time_limit = "1min"
+[[attack]]
+kind = "milp"
+backend = "highs"
+time_limit = "2min"
+"""
+
+SAME = "key, verdict, proof, status, objective, bound, flipped, target, seed, linf, l0, iterations"
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.epochs = 0
+        self.records: list = []
+        self.begun: tuple[int, int] | None = None
+
+    def training(self, model, record) -> None:
+        self.epochs += 1
+
+    def trained(self, model, result) -> None:
+        pass
+
+    def begin(self, total, done) -> None:
+        self.begun = (total, done)
+
+    def finished(self, records) -> None:
+        self.records += records
+
+
+@pytest.fixture
+def job(tmp_path):
+    path = tmp_path / "job.toml"
+    path.write_text(JOB)
+    return lambda *overrides: load_job(path, overrides).job
+
+
+@pytest.fixture(scope="module")
+def local_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("local")
+    path = folder / "job.toml"
+    path.write_text(JOB)
+    listener = Listener()
+    result = run_job(load_job(path).job, RunOptions(folder / "runs", local=True), listener)
+    return result, listener
+
+
+def rows(folder, columns=SAME):
+    return query(folder, f"select {columns} from results order by key").rows
+
+
+def test_a_run_leaves_what_the_contract_says(local_run):
+    result, listener = local_run
+    folder = result.folder.path
+    assert (result.total, result.left, result.failed) == (16, 0, 0)
+    assert listener.epochs == 4
+    assert listener.begun == (16, 0)
+    assert {p.name for p in folder.iterdir()} == {
+        "job.toml", "run.json", "units.parquet", "results", "trace", "witnesses", "models",
+    }  # fmt: skip
+    provenance = json.loads((folder / "run.json").read_text())
+    (model,) = (folder / "models").glob("*.bnn")
+    assert provenance["models"] == {"net": load_model(model).digest}
+    assert load_job(folder / "job.toml").job.name == "digits"
+
+
+def test_every_row_is_complete_and_consistent(local_run):
+    folder = local_run[0].folder
+    assert query(folder, "select count(*), count(distinct key) from results").rows == ((16, 16),)
+    bad = query(
+        folder,
+        """select key, kind, verdict, proof, status from results where
+           (verdict = 'vulnerable') <> flipped or replay <> 'ok' or objective > bound
+           or (kind = 'pgd' and (verdict = 'robust' or proof <> 'none'))
+           or (kind = 'milp' and (proof = 'none' or objective <> bound))
+           or linf > epsilon + 1e-12 or normalized <> objective / objective_max
+           or finished_at < started_at or seconds > time_limit + 5 or l0 is null""",
+    )
+    assert bad.rows == ()
+    never = query(folder, "select question from results group by question having count(*) <> 2")
+    assert never.rows == ()
+    pgd_above = query(
+        folder,
+        """select 1 from results p join results m using (question)
+           where p.kind = 'pgd' and m.kind = 'milp' and p.objective > m.objective""",
+    )
+    assert pgd_above.rows == ()
+
+
+def test_every_row_has_a_trace_from_the_clean_objective_and_a_witness(local_run):
+    folder = local_run[0].folder
+    missing = query(
+        folder,
+        """select key from results r where
+           (select count(*) from witnesses w where w.key = r.key and len(w."grid") = 64) <> 1
+           or (select arg_min(t.objective, t.seconds) from trace t where t.key = r.key)
+              <> r.objective_clean
+           or (select max(t.objective) from trace t where t.key = r.key) <> r.objective""",
+    )
+    assert missing.rows == ()
+
+
+def test_the_same_command_again_does_nothing(local_run, tmp_path):
+    result, _ = local_run
+    before = rows(result.folder, "*")
+    path = tmp_path / "job.toml"
+    path.write_text(JOB)
+    listener = Listener()
+    again = run_job(load_job(path).job, RunOptions(result.folder.path.parent, local=True), listener)
+    assert listener.begun == (16, 16)
+    assert (listener.epochs, listener.records, again.left) == (0, [], 0)
+    assert rows(result.folder, "*") == before
+
+
+def test_ray_gives_the_same_rows(local_run, job, tmp_path):
+    listener = Listener()
+    result = run_job(job(), RunOptions(tmp_path / "runs"), listener)
+    assert (result.total, result.left, result.failed) == (16, 0, 0)
+    assert listener.epochs == 4
+    assert rows(result.folder) == rows(local_run[0].folder)
+    witnesses = 'select key, "grid" from witnesses where key in ({}) order by key'.format(
+        "select key from results where kind = 'pgd'"
+    )
+    assert query(result.folder, witnesses).rows == query(local_run[0].folder, witnesses).rows
+
+
+def test_an_edited_job_runs_only_what_changed(local_run, job, tmp_path):
+    options = RunOptions(tmp_path / "runs", local=True)
+    run_job(job("data.points=1"), options, Listener())
+    more = Listener()
+    run_job(job("data.points=2", "threat.epsilon=['1/16', '3/16']"), options, more)
+    assert more.begun == (8, 2)
+    assert len(more.records) == 6
+
+
+def test_a_larger_limit_reruns_only_what_hit_the_smaller(job, tmp_path):
+    options = RunOptions(tmp_path / "runs", local=True)
+    short = ["data.points=2", "threat.epsilon='6/16'", "attack.milp.time_limit=0.02"]
+    first = Listener()
+    result = run_job(job(*short), options, first)
+    hit = query(result.folder, "select count(*) from results where status = 'time_limit'").rows
+    assert hit == ((2,),)
+    second = Listener()
+    run_job(job(*short[:2], "attack.milp.time_limit=1min"), options, second)
+    assert second.begun == (4, 2)
+
+
+def test_models_by_path_and_a_model_that_does_not_fit(local_run, job, tmp_path, networks):
+    (mine,) = (local_run[0].folder.path / "models").glob("*.bnn")
+    text = JOB.replace("hidden = [20, 12]", f'path = "{mine}"').replace("train =", "# train =")
+    path = tmp_path / "job.toml"
+    path.write_text(text)
+    listener = Listener()
+    result = run_job(load_job(path).job, RunOptions(tmp_path / "runs", local=True), listener)
+    assert listener.epochs == 0
+    assert rows(result.folder) == rows(local_run[0].folder)
+
+    path.write_text(text.replace(str(mine), str(networks / "mnist_2x100.bnn")))
+    with pytest.raises(ModelError, match="the model 'net' does not fit digits"):
+        run_job(load_job(path).job, RunOptions(tmp_path / "other", local=True), Listener())
+    assert not (tmp_path / "other").exists()
+
+
+def test_nothing_is_written_before_everything_is_checked(job, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.delenv("BNNRAY_DATA", raising=False)
+    options = RunOptions(tmp_path / "runs", local=True)
+    with pytest.raises(DataError, match="BNNRAY_DATA"):
+        run_job(job("data.dataset=mnist"), options, Listener())
+    monkeypatch.setenv("GRB_LICENSE_FILE", str(tmp_path / "none.lic"))
+    with pytest.raises(LicenceError, match="attack 'milp': expected a Gurobi licence"):
+        run_job(job("attack.milp.backend=gurobi"), options, Listener())
+    assert not (tmp_path / "runs").exists()
+
+
+def test_auto_runs_on_highs_without_a_gurobi_licence(job, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRB_LICENSE_FILE", str(tmp_path / "none.lic"))
+    options = RunOptions(tmp_path / "runs", local=True)
+    overrides = ["data.points=1", "threat.epsilon='2/16'", "attack.milp.backend=auto"]
+    result = run_job(job(*overrides), options, Listener())
+    found = query(result.folder, "select backend, status from results where kind = 'milp'").rows
+    assert found == (("highs", "optimal"),)
+
+
+def test_an_unwritable_place_is_one_line(job):
+    """Nobody may make a folder in /proc, not even root."""
+    with pytest.raises(StorageError, match="choose a writable place with --runs-dir"):
+        run_job(job(), RunOptions(Path("/proc/runs"), local=True), Listener())
+
+
+def start(arguments: list[str], tmp_path: Path) -> subprocess.Popen[str]:
+    (tmp_path / "job.toml").write_text(JOB)
+    command = [sys.executable, "-m", "bnnray.cli.main", "run", "job.toml", *arguments]
+    return subprocess.Popen(
+        command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.parametrize("how", ["--local", "--grace=5"])
+def test_ctrl_c_drains_and_the_same_command_finishes(how, tmp_path):
+    slow = ["--set", "data.points=30", "--set", "model.net.hidden=[60, 60]"]
+    slow += ["--set", "attack.milp.time_limit=3s"]
+    process = start([how, *slow], tmp_path)
+    results = tmp_path / "runs" / "digits" / "results"
+    wait_for(lambda: any(results.glob("part-*")), process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 75, err
+    assert "units left; the same command does them" in err
+    assert "Traceback" not in err
+    assert "median s" in out
+    process = start(["--local", *slow, "--set", "attack.milp.time_limit=0.1"], tmp_path)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "units are done already" in err
+
+
+def wait_for(condition, process, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_run_outside_the_main_thread_works(job, tmp_path):
+    """As in a notebook's worker: signals cannot be handled there."""
+    done: list = []
+
+    def go() -> None:
+        options = RunOptions(tmp_path / "runs", local=True)
+        done.append(run_job(job("data.points=1"), options, Listener()))
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    thread.join(60)
+    assert done[0].left == 0
