@@ -1,6 +1,7 @@
 # make quickstart    set up and run a first job, in about two minutes on two cores
 # make test          set up and pass the tests; the real data sets are read from BNNRAY_DATA
 # make check         style, types and the import rules
+# make docs          write docs/results.md anew
 # make clean         remove the virtual environment
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check format clean
+.PHONY: quickstart test check format docs clean
 
 quickstart: $(READY)
 	$(BIN)/bnnray run jobs/quickstart.toml
@@ -25,6 +26,10 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(READY)
+	$(BIN)/python -c 'from bnnray.results.schema import as_markdown; print(as_markdown())' \
+		> docs/results.md
 
 clean:
 	rm -rf $(VENV)

@@ -62,6 +62,9 @@ class Attack(ABC, Generic[S]):
         """Searches several questions; one after the other unless an attack does better."""
         return [self.search(search) for search in searches]
 
+    def prepare(self) -> None:
+        """Loads what the search needs, before any clock starts."""
+
     @property
     def stop(self) -> str:
         """When a search may end early: "optimum" or "flip"."""
@@ -86,6 +89,8 @@ class Attack(ABC, Generic[S]):
         if not tasks:
             return []
         try:
+            self.prepare()
+            solver.prepare()
             searches = [self._open(task, solver, threads) for task in tasks]
             statuses = self.search_batch(searches)
             return [s.outcome(status) for s, status in zip(searches, statuses, strict=True)]

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Annotated, ClassVar, Literal
 
 from bnnray.attacks.base import Attack
-from bnnray.attacks.pgd import PgdSettings, warm_start
+from bnnray.attacks.pgd import Pgd, PgdSettings, warm_start
 from bnnray.attacks.search import Search
 from bnnray.attacks.settings import AttackSettings, BackendName, Outside, Stop
 from bnnray.encodings import (
@@ -48,6 +48,10 @@ class Milp(Attack[MilpSettings]):
     kind: ClassVar[str] = "milp"
     settings_type: ClassVar[type[AttackSettings]] = MilpSettings
     complete: ClassVar[bool] = True
+
+    def prepare(self) -> None:
+        if self.settings.warm_start is not None:
+            Pgd(self.settings.warm_start).prepare()
 
     def search(self, search: Search) -> Status:
         ranges = interval_ranges(search.question)

@@ -129,3 +129,18 @@ def arrow_schema(table: str) -> Any:
     }
     fields = [pa.field(c.name, types[c.type]) for c in TABLES[table]]
     return pa.schema(fields, metadata={"bnnray": f"{table} {SCHEMA_VERSION}"})
+
+
+def as_markdown() -> str:
+    """The tables as docs/results.md shows them."""
+    lines = [
+        "# The tables of a run folder",
+        "",
+        "Made by `make docs`; a test keeps it equal to `bnnray/results/schema.py`. This is schema",
+        f"version {SCHEMA_VERSION}. A value that does not apply is null. Numbers that are exact in",
+        "bnnray (objectives, bounds) are rounded to doubles here.",
+    ]
+    for table, columns in TABLES.items():
+        lines += ["", f"## {table}", "", "| column | type | meaning |", "| --- | --- | --- |"]
+        lines += [f"| `{c.name}` | {c.type} | {c.meaning} |" for c in columns]
+    return "\n".join(lines)

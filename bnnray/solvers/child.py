@@ -17,9 +17,12 @@ import time
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
+from bnnray.errors import SetupError
 from bnnray.solvers.interface import Backend, Limits, Problem, Progress, Report, Solution
-from bnnray.solvers.request import STOP, Request, measured
+from bnnray.solvers.request import HELLO, STOP, Request, measured
 from bnnray.verdicts import Status
+
+START_SECONDS = 60.0
 
 GRACE = 1.0
 """Seconds past its limit after which a solve is killed."""
@@ -30,6 +33,9 @@ class InProcess:
 
     def solve(self, backend: Backend, problem: Problem, limits: Limits, report: Report) -> Solution:
         return measured(Request(backend, problem, limits), report)
+
+    def prepare(self) -> None:
+        """There is nothing to start."""
 
     def close(self) -> None:
         """There is nothing to end."""
@@ -48,7 +54,9 @@ class Child:
         Raises:
             LicenceError: as the back end raised it.
         """
-        connection = self._ready()
+        self.prepare()
+        connection = self._connection
+        assert connection is not None
         deadline = time.monotonic() + limits.seconds + GRACE
         best = Solution(Status.KILLED, message="killed: the solver ignored its time limit")
         stopping = False
@@ -70,6 +78,16 @@ class Child:
         self.kill()
         return best
 
+    def prepare(self) -> None:
+        """Sees to it that a child waits for work, so that no solve's clock pays for its start.
+
+        Raises:
+            SetupError: a child does not start.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self.kill()
+            self._start()
+
     def kill(self) -> None:
         """Ends the child at once; the next solve starts a fresh one."""
         if self._process is not None:
@@ -83,13 +101,6 @@ class Child:
         """Ends the child."""
         self.kill()
 
-    def _ready(self) -> Connection:
-        if self._process is None or self._process.poll() is not None or self._connection is None:
-            self.kill()
-            self._start()
-        assert self._connection is not None
-        return self._connection
-
     def _start(self) -> None:
         ours, theirs = multiprocessing.Pipe()
         with theirs:
@@ -101,6 +112,16 @@ class Child:
                 start_new_session=True,  # the terminal's Ctrl-C is for the driver alone
             )
         self._connection = ours
+        try:
+            if ours.poll(START_SECONDS) and ours.recv() == HELLO:
+                return
+        except (EOFError, ConnectionError):
+            pass
+        self.kill()
+        raise SetupError(
+            f"a solver's child process did not start within {START_SECONDS:.0f} s; "
+            f"try: {sys.executable} -c 'import bnnray.solvers'"
+        )
 
     def _obituary(self) -> str:
         assert self._process is not None

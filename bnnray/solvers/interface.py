@@ -104,6 +104,10 @@ class Backend(Protocol):
 class Solver(Protocol):
     """Something that runs back ends: this process, or a child of it."""
 
+    def prepare(self) -> None:
+        """Gets ready, before any clock starts."""
+        ...
+
     def solve(
         self, backend: Backend, problem: Problem, limits: Limits, report: Report
     ) -> Solution: ...

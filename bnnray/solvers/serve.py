@@ -9,11 +9,12 @@ import sys
 from multiprocessing.connection import Connection
 
 from bnnray.solvers.interface import Progress, Report, Solution
-from bnnray.solvers.request import STOP, measured
+from bnnray.solvers.request import HELLO, STOP, measured
 
 
 def serve(connection: Connection) -> None:
     """Answers requests until the parent is gone."""
+    connection.send(HELLO)
     while True:
         try:
             message = connection.recv()

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from bnnray.encodings import LinearModel
-from bnnray.errors import LicenceError
+from bnnray.errors import LicenceError, SetupError
 from bnnray.solvers import Child, Limits, Problem, Progress, Scripted, Solution
 from bnnray.verdicts import Status
 
@@ -86,6 +86,19 @@ def test_a_killed_child_names_the_signal(child, problem):
     found = child.solve(Scripted((FOUND,), sleep=60), problem, Limits(30), kill_it)
     assert found.status is Status.CRASHED
     assert "SIGKILL" in found.message
+
+
+def test_a_child_that_cannot_start_is_one_line(child, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(SetupError, match="did not start"):
+        child.prepare()
+
+
+def test_the_start_of_a_child_is_not_on_the_clock(child, problem):
+    """A limit far shorter than an interpreter's start still gives an answer."""
+    child.prepare()
+    found = child.solve(Scripted(), problem, Limits(0.01), never)
+    assert found.status is Status.OPTIMAL
 
 
 def test_an_error_in_the_child_is_raised_here(child, problem):
