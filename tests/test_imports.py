@@ -15,6 +15,7 @@ ROOT = Path(bnnray.__file__).parent
 
 ORDER = [
     "errors",
+    "files",
     "verdicts",
     "network",
     "threat",
@@ -43,6 +44,7 @@ HOMES = {
     "sklearn": "datasets/digits.py",
     "platformdirs": "datasets",
     "pydantic": ("attacks/settings.py", "attacks/pgd.py", "job"),
+    "tomli_w": "runtime/run.py",
     "typer": "cli",
     "rich": "cli",
 }

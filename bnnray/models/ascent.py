@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from bnnray.models.inference import TorchNetwork
 from bnnray.network import Network
 from bnnray.threat import Domain, Question, Witness
 
@@ -74,7 +75,7 @@ class Ascent:
         self._settings = settings
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         first = points[0].question
-        self._network = _TorchNetwork(first.network, self._device)
+        self._surrogate = _Surrogate(first.network, self._device)
         self._judge = _Judge(first, self._device)
         regions = [p.question.region for p in points]
         self._lower = self._tensor([r.lower / r.denominator for r in regions])
@@ -108,7 +109,7 @@ class Ascent:
 
     def _gradient(self, x: Tensor, activation: Activation, width: float) -> Tensor:
         x = x.detach().requires_grad_()
-        objective = self._goal.objective(self._network.scores(x, activation, width))
+        objective = self._goal.objective(self._surrogate.scores(x, activation, width))
         (gradient,) = torch.autograd.grad(objective.sum(), x)
         return gradient
 
@@ -129,8 +130,8 @@ class Ascent:
         return torch.tensor(np.stack(rows), dtype=torch.float32, device=self._device)[:, None, :]
 
 
-class _TorchNetwork:
-    """The network's layers as float32 tensors: z = scale * (x W^T) + shift."""
+class _Surrogate:
+    """The network with another activation, in float32: z = scale * (x W^T) + shift."""
 
     def __init__(self, network: Network, device: str) -> None:
         def tensor(array: npt.NDArray[np.generic]) -> Tensor:
@@ -156,38 +157,22 @@ class _TorchNetwork:
 
 
 class _Judge:
-    """The true network in float64: exact on integers, so on the grid."""
+    """The true network in float64: exact on the grid, up to rounding of inputs on the box."""
 
     def __init__(self, question: Question, device: str) -> None:
-        network, region = question.network, question.region
+        region, output = question.region, question.network.output
         self._levels = region.denominator if region.domain is Domain.GRID else None
-
-        def tensor(values: object) -> Tensor:
-            return torch.tensor(np.asarray(values, dtype=np.float64), device=device)
-
-        first, *later = network.hidden
-        at_first = (
-            first.pixel_thresholds(self._levels)
-            if self._levels is not None
-            else [float(t) for t in first.thresholds]
-        )
-        self._layers = [(tensor(first.rows().T), tensor(at_first))]
-        self._layers += [(tensor(h.rows().T), tensor(h.sign_thresholds)) for h in later]
-        output = network.output
-        self._last = tensor(output.linear.matrix().T)
+        self._network = TorchNetwork(question.network, self._levels or 1, device)
         d = output.denominator
-        self._scale = tensor([m / d for m in output.multipliers])
-        self._shift = tensor([o / d for o in output.offsets])
+        self._scale = torch.tensor([m / d for m in output.multipliers], device=device)
+        self._shift = torch.tensor([o / d for o in output.offsets], device=device)
 
     def scores(self, x: Tensor) -> Tensor:
         """(points, restarts, pixels) to (points, restarts, classes)."""
         values = x.detach().double()
         if self._levels is not None:
             values = torch.round(values * self._levels)
-        for weights, threshold in self._layers:
-            fires = _product(values, weights) >= threshold
-            values = torch.where(fires, 1.0, -1.0).double()
-        return _product(values, self._last) * self._scale + self._shift
+        return self._network.sums(values) * self._scale + self._shift
 
 
 class _GoalMask:

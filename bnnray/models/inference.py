@@ -65,6 +65,10 @@ class TorchNetwork:
             results.append(values)
         return results
 
+    def sums(self, numerators: Tensor) -> Tensor:
+        """Plain sums of the output layer, float64 (n, classes), before any affine map."""
+        return self.activations(numerators)[-1] @ self._output
+
     def scores(self, numerators: Tensor) -> Tensor:
         """Integer scores int64 (n, classes), over ``network.output.denominator``.
 
@@ -76,7 +80,7 @@ class TorchNetwork:
                 "this network's scores may pass int64; use predict, or the exact network's scores"
             )
         multipliers, offsets = self._affine
-        return self._sums(numerators).to(torch.int64) * multipliers + offsets
+        return self.sums(numerators).to(torch.int64) * multipliers + offsets
 
     def predict(self, numerators: Tensor) -> Tensor:
         """The class of each input, int64 (n,); ties go to the lowest class."""
@@ -85,9 +89,6 @@ class TorchNetwork:
         last = self.activations(numerators)[-1].cpu().numpy().astype(np.int64)
         scores = self.network.output.scores(last)
         return torch.from_numpy(np.argmax(scores, axis=1).astype(np.int64)).to(self.device)
-
-    def _sums(self, numerators: Tensor) -> Tensor:
-        return self.activations(numerators)[-1] @ self._output
 
 
 def lowest_argmax(scores: Tensor) -> Tensor:

@@ -19,8 +19,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +28,8 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from bnnray.errors import ModelError, StorageError
+from bnnray.errors import ModelError
+from bnnray.files import write_file
 from bnnray.models.model import Model
 from bnnray.network import Dense, Float32Array, Network, OutputLayer, SignLayer, Weights
 
@@ -50,19 +49,7 @@ def save_model(model: Model, path: Path) -> None:
         ValueError, TypeError: the record is not JSON (not a number counts as such).
     """
     data = _encode(model)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        try:
-            _write_synced(temporary, data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write the model {path}: {error.strerror or error}; "
-            "check the folder, its permissions and the free space"
-        ) from error
+    write_file(path, lambda file: file.write(data))
 
 
 def load_model(path: Path) -> Model:
@@ -85,21 +72,6 @@ def load_model(path: Path) -> Model:
         raise ModelError(
             f"{path} contradicts itself: {reason}; train or import the model again"
         ) from error
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> tuple[str, dict[str, Array]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bnnray.errors import RunFolderError, StorageError
+from bnnray.files import write_file
 
 
 class RunFolder:
@@ -62,14 +62,7 @@ class RunFolder:
         Raises:
             StorageError: the folder cannot be written.
         """
-        path = self.path / name
-        temporary = path.with_name(f".{name}-{uuid.uuid4().hex[:8]}.tmp")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        write_file(self.path / name, lambda file: file.write(text.encode()))
 
     def write_provenance(self, provenance: Mapping[str, Any]) -> None:
         """Writes run.json, which also marks the folder as this job's."""

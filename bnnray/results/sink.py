@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from bnnray.errors import StorageError
+from bnnray.files import write_file
 from bnnray.results.schema import arrow_schema
 
 Row = Mapping[str, Any]
@@ -116,26 +115,4 @@ def write_table(path: Path, table: str, rows: Sequence[Row]) -> None:
     import pyarrow.parquet as pq
 
     data = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(table))
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            pq.write_table(data, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(
-            f"cannot write {path}: {error.strerror or error}; make room or the folder writable, "
-            "then run the same command again"
-        ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_file(path, lambda file: pq.write_table(data, file, compression="zstd"))

@@ -82,7 +82,6 @@ def _one(
     if path.exists():
         return load_model(path)
     model = train(spec.name, request)
-    folder.mkdir(exist_ok=True)
     save_model(model, path)
     return model
 

@@ -7,6 +7,7 @@ one, and a keeper of one slot beside it serves batched attacks there; a sink act
 from __future__ import annotations
 
 import os
+import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from bnnray.runtime.cluster import GPU, SLOTS, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
 
 POLL_SECONDS = 0.2
+CONNECT_SECONDS = 10.0
 
 
 class RayCluster:
@@ -37,6 +39,7 @@ class RayCluster:
         import ray
 
         self._ray = ray
+        _check_reachable(address)
         try:
             ray.init(
                 address=address,
@@ -45,11 +48,8 @@ class RayCluster:
                 logging_level="ERROR",
                 namespace="bnnray",
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise SetupError(
-                f"cannot start or reach Ray at {address or 'this machine'}: {error}; "
-                "--local runs without Ray"
-            ) from error
+        except Exception as error:  # Ray raises of its own, of gRPC's and of the system's kinds
+            raise _unreachable(address, error) from error
         self._model: Any = None
         self._context: Any = None
         self._keepers: dict[str, list[Any]] = {SLOTS: [], GPU: []}
@@ -168,6 +168,24 @@ class _RemoteSink:
 
     def flush(self) -> None:
         self._cluster.call(self._actor.flush.remote())
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ray itself tries for minutes before it says that nobody answers."""
+    host, colon, port = (address or os.environ.get("RAY_ADDRESS", "")).rpartition(":")
+    if colon and port.isdecimal() and "://" not in host:
+        try:
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        except OSError as error:
+            raise _unreachable(f"{host}:{port}", error) from error
+
+
+def _unreachable(address: str | None, error: Exception) -> SetupError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return SetupError(
+        f"cannot start or reach Ray at {address or 'this machine'}: {reason}; "
+        "check --address and RAY_ADDRESS, or run without Ray: --local"
+    )
 
 
 def _is_remote(address: str | None) -> bool:

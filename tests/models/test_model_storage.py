@@ -82,9 +82,15 @@ def test_equal_models_give_equal_bytes(tmp_path):
     assert (tmp_path / "a.bnn").read_bytes() == (tmp_path / "b.bnn").read_bytes()
 
 
-def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(StorageError, match="cannot write the model") as caught:
-        save_model(small_model(), tmp_path / "no" / "x.bnn")
+def test_the_folder_is_made(tmp_path):
+    save_model(small_model(), tmp_path / "new" / "x.bnn")
+    assert_same(load_model(tmp_path / "new" / "x.bnn"), small_model())
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match=r"cannot write .*x\.bnn") as caught:
+        save_model(small_model(), tmp_path / "file" / "x.bnn")
     assert "\n" not in str(caught.value)
 
 
