@@ -58,9 +58,8 @@ class RayCluster:
 
     def train(self, request: TrainRequest, on_epoch: EpochListener) -> Model:
         if self._model is None:
-            self._model = self._actor(
-                ModelActor, num_gpus=self._gpus(), max_concurrency=2, name="bnnray-models"
-            ).remote()
+            actor = self._actor(ModelActor, num_gpus=self._gpus(), max_concurrency=2)
+            self._model = actor.remote()
         told = 0
         running = self._model.train.remote(self._ray.put(request))
         while True:
@@ -88,7 +87,7 @@ class RayCluster:
         return pools
 
     def sink(self, folder: Path) -> Sink:
-        actor = self._actor(SinkActor, name="bnnray-sink").remote(str(folder.resolve()))
+        actor = self._actor(SinkActor).remote(str(folder.resolve()))
         return _RemoteSink(self, actor)
 
     def submit(self, shard: Sequence[Unit], pool: str) -> None:

@@ -11,7 +11,7 @@ from typing import Protocol
 import tomli_w
 
 from bnnray.datasets import Dataset, load_dataset
-from bnnray.errors import LicenceError
+from bnnray.errors import Interrupted, LicenceError
 from bnnray.job import Job, Unit, make_units
 from bnnray.models import EpochRecord, Model
 from bnnray.results import Record, RunFolder, query, write_table
@@ -114,7 +114,12 @@ def _train(
         listener.trained(name, model)
         return model
 
-    return trained_models(job, folder.models, options.data_dir, data, train)
+    try:
+        return trained_models(job, folder.models, options.data_dir, data, train)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted while a network was trained; the same command trains it anew"
+        ) from None
 
 
 def _attack(

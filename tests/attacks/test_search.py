@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import true_maximum
-from tiny import random_question
+from tiny import Size, random_network, random_question
 
 from bnnray.attacks import Attack, AttackSettings, Milp, MilpSettings, Pgd, PgdSettings, Task
 from bnnray.attacks.search import Search
@@ -164,3 +164,17 @@ def test_auto_names_the_back_end_that_ran():
     question, _ = flippable()
     outcome = Milp(MilpSettings()).run([Task(question, 0)], InProcess())[0]
     assert outcome.effort.backend in ("gurobi", "highs")
+
+
+def test_auto_takes_highs_where_gurobis_licence_is_too_small():
+    """4,000 units and 400 pixels pass the 2,000 variables of pip's licence."""
+    rng = np.random.default_rng(0)
+    network = random_network(rng, Size(400, (4000,), 2, 255), nasty=False)
+    threat = Threat(Fraction(1, 2), Domain.GRID)
+    question = Question(network, rng.integers(0, 256, size=400), 255, 0, threat)
+    settings = {"time_limit": 1.0, "stop": "optimum"}
+    outcome = Milp(MilpSettings(**settings)).run([Task(question, 0)], InProcess())[0]
+    assert outcome.effort.backend == "highs"
+    assert "Gurobi's licence here admits smaller models" in outcome.message
+    asked = Milp(MilpSettings(backend="gurobi", **settings)).run([Task(question, 0)], InProcess())
+    assert (asked[0].status, asked[0].verdict) == (Status.LICENCE, Verdict.UNKNOWN)

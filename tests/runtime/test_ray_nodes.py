@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from test_run import JOB, Listener
+from test_run import JOB, Listener, rows
 
 from bnnray.errors import SetupError
 from bnnray.job import load_job
@@ -77,6 +77,24 @@ def test_two_nodes_have_two_keepers_and_a_killed_one_is_replaced(two_nodes, tmp_
     )
     assert (again.left, again.failed) == (0, 0)
     assert query(result.folder, "select 1 from results where status = 'crashed'").rows == ()
+
+
+def test_with_a_gpu_batched_attacks_go_to_its_keeper(tmp_path: Path):
+    """Ray is told of a GPU: torch finds none and computes on the CPU, so rows are the same."""
+    from ray.cluster_utils import Cluster
+
+    path = tmp_path / "job.toml"
+    path.write_text(JOB)
+    job = load_job(path, ["attack.pgd.restarts=2"]).job
+    cluster = Cluster()
+    cluster.add_node(num_cpus=1, num_gpus=1, include_dashboard=False)
+    try:
+        on_ray = run_job(job, RunOptions(tmp_path / "ray", address=cluster.address), Listener())
+    finally:
+        cluster.shutdown()
+    local = run_job(job, RunOptions(tmp_path / "local", local=True), Listener())
+    assert (on_ray.left, on_ray.failed) == (0, 0)
+    assert rows(on_ray.folder) == rows(local.folder)
 
 
 def test_an_address_without_a_cluster_is_one_line(tmp_path: Path):

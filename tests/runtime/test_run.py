@@ -250,6 +250,18 @@ def test_ctrl_c_drains_and_the_same_command_finishes(how, tmp_path):
     assert "units are done already" in err
 
 
+def test_ctrl_c_while_training_is_one_line_and_resumable(tmp_path):
+    process = start(["--local", "--set", "model.net.train.epochs=100000"], tmp_path)
+    run = tmp_path / "runs" / "digits" / "run.json"
+    wait_for(run.exists, process)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 75, err
+    assert err.splitlines()[-1].startswith("bnnray: interrupted while a network was trained")
+    assert not (tmp_path / "runs" / "digits" / "models").exists()
+
+
 def wait_for(condition, process, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
