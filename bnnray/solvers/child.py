@@ -14,8 +14,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from typing import Any
 
 from bnnray.errors import SetupError
 from bnnray.solvers.interface import Backend, Limits, Problem, Progress, Report, Solution
@@ -47,6 +49,8 @@ class Child:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._deadline = 0.0
+        self._stopped = False
 
     def solve(self, backend: Backend, problem: Problem, limits: Limits, report: Report) -> Solution:
         """Solves in the child and returns within the limit and the grace.
@@ -55,28 +59,40 @@ class Child:
             LicenceError: as the back end raised it.
         """
         self.prepare()
-        connection = self._connection
-        assert connection is not None
-        deadline = time.monotonic() + limits.seconds + GRACE
+        assert self._connection is not None
+        answer: Solution | Exception | None = None
         best = Solution(Status.KILLED, message="killed: the solver ignored its time limit")
-        stopping = False
         try:
-            connection.send(Request(backend, problem, limits))
-            while connection.poll(max(0.0, deadline - time.monotonic())):
-                answer = connection.recv()
-                if isinstance(answer, Solution):
-                    return answer
-                if isinstance(answer, Exception):
-                    raise answer
-                best = _better(best, answer)
-                if report(answer) and not stopping:
-                    stopping = True
-                    connection.send(STOP)
-                    deadline = min(deadline, time.monotonic() + GRACE)
+            self._connection.send(Request(backend, problem, limits))
+            for message in self._messages(self._connection, limits.seconds):
+                if not isinstance(message, Progress):
+                    answer = message
+                    break
+                best = _better(best, message)
+                if report(message):
+                    self._stop()
         except (EOFError, ConnectionError):
-            return replace(best, status=Status.CRASHED, message=self._obituary())
-        self.kill()
-        return best
+            best = replace(best, status=Status.CRASHED, message=self._obituary())
+        finally:
+            if answer is None:
+                self.kill()  # it may be busy yet, with more to say about this solve
+        if isinstance(answer, Exception):
+            raise answer
+        return answer or best
+
+    def _messages(self, connection: Connection, seconds: float) -> Iterator[Any]:
+        """What the child says until its limit and the grace are over."""
+        self._deadline = time.monotonic() + seconds + GRACE
+        self._stopped = False
+        while (left := self._deadline - time.monotonic()) > 0 and connection.poll(left):
+            yield connection.recv()
+
+    def _stop(self) -> None:
+        """Asks the child to end the solve, once; from then on it has the grace."""
+        if not self._stopped and self._connection is not None:
+            self._stopped = True
+            self._deadline = min(self._deadline, time.monotonic() + GRACE)
+            self._connection.send(STOP)
 
     def prepare(self) -> None:
         """Sees to it that a child waits for work, so that no solve's clock pays for its start.

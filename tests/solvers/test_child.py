@@ -68,6 +68,25 @@ def test_a_solver_that_ignores_its_limit_is_killed_and_its_incumbent_kept(child,
     assert child.solve(Scripted(), problem, Limits(5), never).status is Status.OPTIMAL
 
 
+def test_a_flood_of_news_does_not_outlast_the_limit(child, problem):
+    began = time.monotonic()
+    flood = Scripted((FOUND, *(NEWS,) * 300_000), sleep=60)
+    found = child.solve(flood, problem, Limits(0.2), never)
+    assert (found.status, found.objective) == (Status.KILLED, 3.0)
+    assert time.monotonic() - began < 20
+
+
+def test_what_the_report_raises_leaves_no_busy_child(child, problem):
+    def broken(_progress) -> bool:
+        raise ValueError("broken report")
+
+    with pytest.raises(ValueError, match="broken report"):
+        child.solve(Scripted((FOUND, NEWS), sleep=60), problem, Limits(60), broken)
+    seen = []
+    found = child.solve(Scripted(), problem, Limits(5), lambda p: bool(seen.append(p)))
+    assert (found.status, seen) == (Status.OPTIMAL, [])
+
+
 def test_a_child_that_dies_is_replaced(child, problem):
     found = child.solve(Scripted((FOUND,), exit_code=7), problem, Limits(5), never)
     assert found.status is Status.CRASHED
