@@ -41,6 +41,18 @@ def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
         ) from error
 
 
+def check_writable(path: Path) -> None:
+    """Sees before long work that a file can be written in the end.
+
+    Raises:
+        StorageError: its folder is not there, or cannot be written.
+    """
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
+        raise StorageError(
+            f"cannot write {path}: expected a name in a folder that is there and writable"
+        )
+
+
 def _sync_folder(folder: Path) -> None:
     """Makes a rename survive a power loss."""
     descriptor = os.open(folder, os.O_RDONLY)

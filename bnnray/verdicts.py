@@ -51,19 +51,11 @@ class Status(StrEnum):
     SKIPPED = "skipped"
 
 
-FAILED = frozenset({Status.CRASHED, Status.LICENCE, Status.BAD_WITNESS})
+FAILED = frozenset({Status.CRASHED, Status.LICENCE})
 """Statuses of units that went wrong; counted apart and worth a rerun."""
 
-HIT_A_LIMIT = frozenset(
-    {
-        Status.TIME_LIMIT,
-        Status.MEMORY_LIMIT,
-        Status.ITERATION_LIMIT,
-        Status.NODE_LIMIT,
-        Status.KILLED,
-    }
-)
-"""Statuses that a larger limit might change."""
+HIT_TIME_LIMIT = frozenset({Status.TIME_LIMIT, Status.KILLED})
+"""Statuses that a larger time limit might change."""
 
 
 def is_flip(objective: Fraction, tie: str) -> bool:

@@ -6,6 +6,7 @@ docs/adding_an_attack.md.
 
 from __future__ import annotations
 
+import threading
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -70,28 +71,52 @@ class Attack(ABC, Generic[S]):
         """When a search may end early: "optimum" or "flip"."""
         return str(getattr(self.settings, "stop", "optimum"))
 
-    def run(self, tasks: Sequence[Task], solver: Solver, threads: int = 1) -> list[Outcome]:
+    def run(
+        self,
+        tasks: Sequence[Task],
+        solver: Solver,
+        threads: int = 1,
+        ending: threading.Event | None = None,
+    ) -> list[Outcome]:
         """Searches each task and says what is known; never raises for a failed search.
 
         Args:
             tasks: questions on one network. More than one only for batched attacks.
             solver: runs back ends.
             threads: cores that a solve may use.
+            ending: set when the run ends and every search should.
 
         Returns:
             One outcome a task, in their order.
         """
         asked = [task for task in tasks if task.question.targets]
-        found = iter(self._search_all(asked, solver, threads))
+        found = iter(self._search_all(asked, solver, threads, ending))
         return [next(found) if task.question.targets else _nothing_asked() for task in tasks]
 
-    def _search_all(self, tasks: Sequence[Task], solver: Solver, threads: int) -> list[Outcome]:
+    def _search_all(
+        self,
+        tasks: Sequence[Task],
+        solver: Solver,
+        threads: int,
+        ending: threading.Event | None,
+    ) -> list[Outcome]:
         if not tasks:
             return []
         try:
             self.prepare()
             solver.prepare()
-            searches = [self._open(task, solver, threads) for task in tasks]
+            searches = [
+                Search(
+                    question=task.question,
+                    time_limit=self.settings.time_limit,
+                    seed=task.seed,
+                    solver=solver,
+                    stop=self.stop,
+                    threads=threads,
+                    ending=ending,
+                )
+                for task in tasks
+            ]
             statuses = self.search_batch(searches)
             return [s.outcome(status) for s, status in zip(searches, statuses, strict=True)]
         except LicenceError as error:
@@ -100,16 +125,6 @@ class Attack(ABC, Generic[S]):
             place = traceback.extract_tb(error.__traceback__)[-1]
             message = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
             return [failed(Status.CRASHED, message)] * len(tasks)
-
-    def _open(self, task: Task, solver: Solver, threads: int) -> Search:
-        return Search(
-            question=task.question,
-            time_limit=self.settings.time_limit,
-            seed=task.seed,
-            solver=solver,
-            stop=self.stop,
-            threads=threads,
-        )
 
 
 def _nothing_asked() -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,10 @@ from bnnray.threat import Question, Replayed, Witness, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip, judge
 
 Clock = Callable[[], float]
+
+CLOSED = Fraction(1, 10_000)
+"""An optimum counts as proven at a relative gap up to this. Only affine scores leave a gap at
+all: elsewhere bounds are rounded to attainable objectives."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,7 @@ class Search:
         seed: of every random choice.
         solver: runs back ends.
         threads: cores that a solve may use.
+        ending: set when the run ends and every search should.
         effort: for the attack to fill in.
         message: for the attack to fill in.
     """
@@ -131,6 +137,7 @@ class Search:
     solver: Solver
     stop: str = "optimum"
     threads: int = 1
+    ending: threading.Event | None = None
     clock: Clock = time.monotonic
     effort: Effort = field(default_factory=Effort)
     message: str = ""
@@ -154,7 +161,9 @@ class Search:
 
     @property
     def remaining(self) -> float:
-        """Seconds left of the time limit, 0 at least."""
+        """Seconds left of the time limit, 0 at least; 0 when the run is ending."""
+        if self.ending is not None and self.ending.is_set():
+            return 0.0
         return max(0.0, self.time_limit - self.elapsed)
 
     @property
@@ -234,11 +243,13 @@ class Search:
     def outcome(self, status: Status) -> Outcome:
         """What is known at the end; only the replayed and the proven count."""
         tie = self.question.threat.tie
-        verdict = judge(self.objective, self._bound, tie)
+        bound = None if status is Status.CRASHED else self._bound
+        verdict = judge(self.objective, bound, tie)
         denied = self._denied and self._claimed is not None and self.objective < self._claimed
         if denied and status is Status.OPTIMAL:
             status = Status.BAD_WITNESS
-        proven = verdict is Verdict.ROBUST or status is Status.OPTIMAL
+        closed = bound is not None and bound - self.objective <= abs(self.objective) * CLOSED
+        proven = verdict is Verdict.ROBUST or closed
         return Outcome(
             verdict=verdict,
             proof=self._proof if proven else Proof.NONE,
@@ -246,7 +257,7 @@ class Search:
             replay=Replay.DISAGREES if denied else Replay.OK,
             incumbent=self.incumbent,
             claimed=self._claimed if denied else self.objective,
-            bound=self._bound,
+            bound=bound,
             seconds=self.elapsed,
             trace=tuple(self._trace),
             effort=self.effort,

@@ -17,8 +17,10 @@ def import_(
 
     Example: bnnray import net.npz --dataset mnist -o net.bnn
     """
+    from bnnray.files import check_writable
     from bnnray.models import import_model, save_model
 
+    check_writable(output)
     model = import_model(arrays, dataset=dataset)
     save_model(model, output)
     widths = "x".join(str(w) for w in model.network.widths)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -71,9 +72,17 @@ def _print_csv(answer: Answer) -> None:
 
 
 def _print_json(answer: Answer) -> None:
-    rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    rows = [
+        {name: _jsonable(value) for name, value in zip(answer.columns, row, strict=True)}
+        for row in answer.rows
+    ]
     json.dump(rows, sys.stdout, default=str, indent=2)
     sys.stdout.write("\n")
+
+
+def _jsonable(value: object) -> object:
+    """JSON has no word for infinite or undefined numbers."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _short(value: object) -> str:

@@ -28,6 +28,9 @@ def run(
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that running units get after Ctrl-C.")
     ] = 10.0,
+    fail_on_error: Annotated[
+        int, typer.Option(min=0, help="Exit with 1 if more units than this fail.")
+    ] = 0,
 ) -> None:
     """Run a job; the same command again does what is left.
 
@@ -52,6 +55,8 @@ def run(
             f"interrupted with {result.left} of {result.total} units left; "
             "the same command does them"
         )
+    if result.failed > fail_on_error:
+        raise typer.Exit(1)
 
 
 def _print_summary(result: RunResult) -> None:
@@ -65,7 +70,7 @@ def _print_summary(result: RunResult) -> None:
     if result.failed:
         typer.echo(
             f"{result.failed} units failed; why: bnnray query {folder} "
-            "\"select key, status, message from results where status = 'crashed'\""
+            "\"select key, message from results where status in ('crashed', 'licence')\""
         )
 
 

@@ -29,8 +29,10 @@ def train(
     """
     from bnnray.cli.progress import TrainingBar
     from bnnray.datasets import load_dataset
+    from bnnray.files import check_writable
     from bnnray.models import Architecture, Training, save_model, train_model
 
+    check_writable(output)
     architecture = Architecture(
         kind="mlp", hidden=_widths(hidden), output="affine" if affine else "plain"
     )

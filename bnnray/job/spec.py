@@ -80,6 +80,13 @@ class DataSpec(Section):
             raise ValueError(unknown_name("data set", value, DATASETS))
         return value
 
+    @field_validator("points", mode="before")
+    @classmethod
+    def _some(cls, value: Any) -> Any:
+        if value == []:
+            raise ValueError("expected at least one point")
+        return value
+
     @field_validator("points")
     @classmethod
     def _points(cls, value: int | list[int]) -> int | list[int]:

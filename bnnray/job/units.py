@@ -18,6 +18,7 @@ from bnnray.network import Network
 from bnnray.threat import Threat
 
 KEY_VERSION = 1
+LARGEST_LEVELS = 65_535
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def make_units(job: Job, data: Dataset, networks: Mapping[str, Network]) -> list
         JobError: points that the split does not have, or a goal that a model does not have.
     """
     _check_goal(job, networks)
+    _check_networks(networks)
+    _check_levels(job, data)
     points = {m.name: choose_points(job.data, data, networks[m.name]) for m in job.model}
     threats = [job.threat.threat(e, data.levels) for e in job.threat.epsilon]
     return [
@@ -125,6 +128,24 @@ def _check_goal(job: Job, networks: Mapping[str, Network]) -> None:
             )
 
 
+def _check_networks(networks: Mapping[str, Network]) -> None:
+    """Equal networks would have equal keys, and a unit's row could not name its model."""
+    names: dict[str, str] = {}
+    for name, network in networks.items():
+        twin = names.setdefault(network.digest, name)
+        if twin != name:
+            raise JobError(f"model: {twin!r} and {name!r} are the same network; keep one of them")
+
+
+def _check_levels(job: Job, data: Dataset) -> None:
+    levels = job.threat.levels
+    if levels is not None and (levels % data.levels or levels > LARGEST_LEVELS):
+        raise JobError(
+            f"threat.levels: expected a multiple of the {data.levels} levels of {data.name}, at "
+            f"most {LARGEST_LEVELS}; got {levels}"
+        )
+
+
 def _unit(
     job: Job,
     attack: AttackSettings,
@@ -137,6 +158,7 @@ def _unit(
     asked = {
         "version": KEY_VERSION,
         "network": network.digest,
+        "point": point,
         "input": _digest_input(data, point),
         "label": int(data.labels[point]) if threat.against.value == "label" else None,
         "norm": "linf",

@@ -147,6 +147,8 @@ def _load(path: Path) -> dict[str, Array]:
     try:
         # From memory, because numpy leaves a file that is not a zip open.
         loaded = np.load(io.BytesIO(data), allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise ValueError("it holds one array without a name")
         arrays = {key: loaded[key] for key in loaded.files}
     except Exception as error:  # a damaged zip makes numpy and zipfile raise almost anything
         raise _foreign(path, " ".join(str(error).split()) or type(error).__name__) from error

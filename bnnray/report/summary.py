@@ -15,7 +15,7 @@ select model, epsilon, attack,
        100.0 * avg(coalesce(flipped, false)::int) as flipped,
        100.0 * avg((proof <> 'none')::int) as proven,
        median(seconds) as seconds,
-       count(*) filter (status in ('crashed', 'licence', 'bad_witness', 'skipped')) as failed
+       count(*) filter (status in ('crashed', 'licence', 'skipped')) as failed
 from results join places using (key)
 group by model, epsilon, attack
 order by min(place)
@@ -32,7 +32,7 @@ class SummaryRow:
         proven: percent of them with a proof: that there is no flip, or that the incumbent is
             the optimum.
         seconds: median wall time.
-        failed: units that crashed, had no licence, were skipped or had a bad witness.
+        failed: units that crashed, had no licence or were skipped.
     """
 
     model: str

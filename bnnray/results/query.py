@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from bnnray.errors import UsageError
+from bnnray.errors import RunFolderError, UsageError
 from bnnray.results.folder import RunFolder
 from bnnray.results.schema import TABLES, arrow_schema
 
-ONE_ROW_A_KEY = "qualify row_number() over (partition by key order by finished_at desc) = 1"
+RESULTS = """
+create view results as select * from all_results
+where key in (select key from units)
+qualify row_number() over (
+    partition by key order by status in ('crashed', 'licence'), finished_at desc
+) = 1
+"""
+"""One row for each unit of the job: the newest that did not fail, else the newest."""
 
 
 @dataclass(frozen=True)
@@ -26,21 +34,22 @@ def query(run: RunFolder, sql: str) -> Answer:
     """Runs one SQL statement over the run's tables.
 
     Tables: ``results`` (one row for each finished unit of the current job), ``all_results``
-    (every row on disk), ``trace``, ``witnesses`` and ``units``.
+    (every row on disk), ``trace`` and ``witnesses`` of the results, and ``units``.
 
     Raises:
         UsageError: DuckDB refuses the statement.
     """
     import duckdb
 
+    if not sql.strip():
+        raise UsageError('expected a query, such as "select * from results"; got none')
     with connect(run) as connection:
         try:
             cursor = connection.execute(sql)
             columns = tuple(d[0] for d in cursor.description or ())
             return Answer(columns, tuple(cursor.fetchall()))
         except duckdb.Error as error:
-            text = " ".join(str(error).split())
-            raise UsageError(f"the query failed: {text}") from None
+            raise UsageError(f"the query failed: {_one_line(error)}") from None
 
 
 @contextmanager
@@ -49,20 +58,35 @@ def connect(run: RunFolder) -> Iterator[Any]:
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
-        for table in ("trace", "witnesses"):
-            _view(connection, table, table, [str(p) for p in run.parts(table)])
-        _view(connection, "all_results", "results", [str(p) for p in run.parts("results")])
-        _view(connection, "units", "units", [str(run.units)] if run.units.exists() else [])
-        connection.execute(
-            "create view results as select * from all_results "
-            f"where key in (select key from units) {ONE_ROW_A_KEY}"
-        )
+        try:
+            _make_views(connection, run)
+        except duckdb.Error as error:
+            raise RunFolderError(
+                f"a file of {run.path} cannot be read: {_one_line(error)}; move it elsewhere and "
+                "run the job again: what is missing is done anew"
+            ) from None
         yield connection
 
 
-def _view(connection: Any, name: str, table: str, files: list[str]) -> None:
+def _make_views(connection: Any, run: RunFolder) -> None:
+    _view(connection, "all_results", "results", run.parts("results"))
+    _view(connection, "units", "units", [run.units] if run.units.exists() else [])
+    connection.execute(RESULTS)
+    for table in ("trace", "witnesses"):
+        _view(connection, f"all_{table}", table, run.parts(table))
+        connection.execute(
+            f"create view {table} as select * from all_{table} semi join results "
+            "using (key, finished_at)"
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _view(connection: Any, name: str, table: str, files: list[Path]) -> None:
     if files:
-        listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
+        listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
         source = f"read_parquet([{listed}], union_by_name = true)"
     else:
         connection.register(f"empty_{name}", arrow_schema(table).empty_table())

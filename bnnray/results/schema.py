@@ -86,6 +86,7 @@ RESULTS = (
 
 TRACE = (
     Column("key", "string", "content key of the unit"),
+    Column("finished_at", "timestamp", "of the row that it belongs to"),
     Column("seconds", "double", "since the unit began"),
     Column("objective", "double", "of the incumbent then"),
     Column("bound", "double", "proven by then"),
@@ -94,6 +95,7 @@ TRACE = (
 
 WITNESSES = (
     Column("key", "string", "content key of the unit"),
+    Column("finished_at", "timestamp", "of the row that it belongs to"),
     Column("domain", "string", "box or grid"),
     Column("levels", "int64", "on the grid, pixels are k / levels"),
     Column("grid", "list<int32>", "the perturbed image on the grid, flat"),

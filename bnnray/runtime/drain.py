@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from bnnray.errors import Interrupted
+
+Handler = Callable[[int, FrameType | None], None]
 
 
 class Drain:
@@ -30,12 +34,33 @@ class Drain:
 def draining() -> Iterator[Drain]:
     """Handles the signals while the run goes; outside the main thread there is nothing to do."""
     drain = Drain()
+    with _handled_by(drain.handle):
+        yield drain
+
+
+@contextmanager
+def interrupting(message: str) -> Iterator[None]:
+    """Lets the signals end at once what has nothing to drain.
+
+    Raises:
+        Interrupted: with the message, when a signal comes.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise Interrupted(message)
+
+    with _handled_by(interrupt):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Handler) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield drain
+        yield
         return
-    before = {s: signal.signal(s, drain.handle) for s in (signal.SIGINT, signal.SIGUSR1)}
+    before = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGUSR1)}
     try:
-        yield drain
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,7 @@ class Keeper:
         self, context: RunContext, slots: int, make_solver: Callable[[], Child] = Child
     ) -> None:
         self._context = context
+        self._ending = threading.Event()
         self._solvers = [make_solver() for _ in range(slots)]
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()
         for solver in self._solvers:
@@ -42,19 +44,27 @@ class Keeper:
         try:
             batched = make_attack(shard[0].attack).batched
             batches = [list(shard)] if batched else [[unit] for unit in shard]
-            return [record for batch in batches for record in self._search(batch, solver)]
+            records: list[Record] = []
+            for batch in batches:
+                if self._ending.is_set():
+                    break
+                records += self._search(batch, solver)
+            return records
         finally:
             self._free.put(solver)
 
     def close(self) -> None:
-        """Ends every slot's child process, busy or not."""
+        """Ends every search and every slot's child process, busy or not."""
+        self._ending.set()
         for solver in self._solvers:
             solver.close()
 
     def _search(self, units: Sequence[Unit], solver: Solver) -> list[Record]:
         started, cpu = now(), time.thread_time()
         tasks = [Task(self._context.question(unit), unit.seed) for unit in units]
-        outcomes = make_attack(units[0].attack).run(tasks, solver, self._context.threads)
+        outcomes = make_attack(units[0].attack).run(
+            tasks, solver, self._context.threads, self._ending
+        )
         span = Span(started, now(), (time.thread_time() - cpu) / len(units))
         return [
             make_record(unit, outcome, self._context, span)

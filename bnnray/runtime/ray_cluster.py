@@ -55,6 +55,7 @@ class RayCluster:
         self._keepers: dict[str, list[Any]] = {SLOTS: [], GPU: []}
         self._running: dict[Any, tuple[Sequence[Unit], Any]] = {}
         self._load: Counter[Any] = Counter()
+        self._node_of: dict[Any, str] = {}
 
     def train(self, request: TrainRequest, on_epoch: EpochListener) -> Model:
         if self._model is None:
@@ -64,7 +65,7 @@ class RayCluster:
         running = self._model.train.remote(self._ray.put(request))
         while True:
             done, _ = self._ray.wait([running], timeout=POLL_SECONDS)
-            epochs = self._ray.get(self._model.epochs.remote())
+            epochs = self._get(self._model.epochs.remote())
             for record in epochs[told:]:
                 on_epoch(record)
             told = len(epochs)
@@ -79,7 +80,9 @@ class RayCluster:
         pools = {SLOTS: 0}
         for node in self._nodes():
             slots = max(1, int(node["Resources"].get("CPU", 0)) // slots_per_solve)
-            self._keepers[SLOTS].append(self._keeper(slots, node["NodeID"], 0))
+            keeper = self._keeper(slots, node["NodeID"], 0)
+            self._keepers[SLOTS].append(keeper)
+            self._node_of[keeper] = node["NodeID"]
             pools[SLOTS] += slots + 1
         if self._gpus():
             self._keepers[GPU].append(self._keeper(1, None, 1))
@@ -87,7 +90,10 @@ class RayCluster:
         return pools
 
     def sink(self, folder: Path) -> Sink:
-        actor = self._actor(SinkActor).remote(str(folder.resolve()))
+        here = self._ray.get_runtime_context().get_node_id()
+        actor = self._actor(SinkActor, scheduling_strategy=_on_node(here)).remote(
+            str(folder.resolve())
+        )
         return _RemoteSink(self, actor)
 
     def submit(self, shard: Sequence[Unit], pool: str) -> None:
@@ -118,9 +124,21 @@ class RayCluster:
         try:
             records: list[Record] = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
+            self._drop_if_lost(keeper)
             reason = str(error).strip().splitlines()[0]
             return ShardDone(shard, error=f"the keeper failed: {reason}")
         return ShardDone(shard, records)
+
+    def _drop_if_lost(self, keeper: Any) -> None:
+        """A keeper whose process died is restarted by Ray; one whose node is gone is not."""
+        node = self._node_of.get(keeper)
+        alive = {n["NodeID"] for n in self._ray.nodes() if n["Alive"]}
+        if node is not None and node not in alive and keeper in self._keepers[SLOTS]:
+            self._keepers[SLOTS].remove(keeper)
+            if not self._keepers[SLOTS]:
+                raise SetupError(
+                    "every node of the Ray cluster is lost; run the same command again"
+                )
 
     def _get(self, reference: Any) -> Any:
         try:
@@ -131,15 +149,12 @@ class RayCluster:
             raise SetupError(f"a Ray actor died: {error}; run the same command again") from error
 
     def _keeper(self, slots: int, node: str | None, gpus: int) -> Any:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        here = "DEFAULT" if node is None else NodeAffinitySchedulingStrategy(node, soft=False)
         return self._actor(
             KeeperActor,
             num_gpus=gpus,
             max_concurrency=slots,
             max_restarts=-1,
-            scheduling_strategy=here,
+            scheduling_strategy="DEFAULT" if node is None else _on_node(node),
         ).remote(slots)
 
     def _actor(self, kind: type[Any], **options: Any) -> Any:
@@ -167,6 +182,12 @@ class _RemoteSink:
 
     def flush(self) -> None:
         self._cluster.call(self._actor.flush.remote())
+
+
+def _on_node(node: str) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node, soft=False)
 
 
 def _check_reachable(address: str | None) -> None:

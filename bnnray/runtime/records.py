@@ -49,7 +49,10 @@ def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -
         **_found(question, outcome),
         **_spent(unit, outcome, context, span),
     }
-    return Record(row, _trace(unit, outcome), _witness(unit, outcome))
+    of_row = {"key": unit.key, "finished_at": span.finished}
+    trace = tuple({**of_row, **point} for point in _trace(outcome))
+    witness = _witness(unit, outcome)
+    return Record(row, trace, None if witness is None else {**of_row, **witness})
 
 
 def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:
@@ -152,10 +155,9 @@ def _target(question: Question, outcome: Outcome) -> int | None:
     return max(question.objectives, key=lambda o: o.of_scores(scores)).target
 
 
-def _trace(unit: Unit, outcome: Outcome) -> tuple[dict[str, Any], ...]:
+def _trace(outcome: Outcome) -> tuple[dict[str, Any], ...]:
     return tuple(
         {
-            "key": unit.key,
             "seconds": point.seconds,
             "objective": float(point.objective),
             "bound": _number(point.bound),
@@ -171,7 +173,6 @@ def _witness(unit: Unit, outcome: Outcome) -> dict[str, Any] | None:
     threat, witness = unit.threat, outcome.incumbent.witness
     on_grid = threat.domain is Domain.GRID
     return {
-        "key": unit.key,
         "domain": threat.domain.value,
         "levels": threat.levels if on_grid else None,
         "grid": witness.astype(np.int32).tolist() if on_grid else None,

@@ -11,19 +11,19 @@ from typing import Protocol
 import tomli_w
 
 from bnnray.datasets import Dataset, load_dataset
-from bnnray.errors import Interrupted, LicenceError
+from bnnray.errors import LicenceError
 from bnnray.job import Job, Unit, make_units
 from bnnray.models import EpochRecord, Model
 from bnnray.results import Record, RunFolder, query, write_table
 from bnnray.runtime.cluster import Cluster, TrainRequest
 from bnnray.runtime.context import make_context
-from bnnray.runtime.drain import draining
+from bnnray.runtime.drain import draining, interrupting
 from bnnray.runtime.driver import Driver
 from bnnray.runtime.local import LocalCluster
 from bnnray.runtime.networks import read_models, trained_models
 from bnnray.runtime.provenance import provenance, versions
 from bnnray.solvers import check_licence
-from bnnray.verdicts import FAILED, HIT_A_LIMIT, Status
+from bnnray.verdicts import FAILED, HIT_TIME_LIMIT, Status
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,8 @@ def _train(
         listener.trained(name, model)
         return model
 
-    try:
+    with interrupting("interrupted while a network was trained; the same command trains it anew"):
         return trained_models(job, folder.models, options.data_dir, data, train)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "interrupted while a network was trained; the same command trains it anew"
-        ) from None
 
 
 def _attack(
@@ -170,7 +166,9 @@ def _settled(unit: Unit, row: tuple[Status, float] | None) -> bool:
     if row is None:
         return False
     status, limit = row
-    return status not in FAILED and not (status in HIT_A_LIMIT and limit < unit.attack.time_limit)
+    return status not in FAILED and not (
+        status in HIT_TIME_LIMIT and limit < unit.attack.time_limit
+    )
 
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:

@@ -13,6 +13,7 @@ import multiprocessing
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +26,9 @@ from bnnray.solvers.request import HELLO, STOP, Request, measured
 from bnnray.verdicts import Status
 
 START_SECONDS = 60.0
+
+LONGEST_POLL = 3600.0
+"""poll refuses what does not fit in 31 bits of milliseconds."""
 
 GRACE = 1.0
 """Seconds past its limit after which a solve is killed."""
@@ -49,6 +53,8 @@ class Child:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._lock = threading.Lock()
+        self._closed = False
         self._deadline = 0.0
         self._stopped = False
 
@@ -71,7 +77,7 @@ class Child:
                 best = _better(best, message)
                 if report(message):
                     self._stop()
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             best = replace(best, status=Status.CRASHED, message=self._obituary())
         finally:
             if answer is None:
@@ -84,8 +90,9 @@ class Child:
         """What the child says until its limit and the grace are over."""
         self._deadline = time.monotonic() + seconds + GRACE
         self._stopped = False
-        while (left := self._deadline - time.monotonic()) > 0 and connection.poll(left):
-            yield connection.recv()
+        while (left := self._deadline - time.monotonic()) > 0:
+            if connection.poll(min(left, LONGEST_POLL)):
+                yield connection.recv()
 
     def _stop(self) -> None:
         """Asks the child to end the solve, once; from then on it has the grace."""
@@ -100,21 +107,26 @@ class Child:
         Raises:
             SetupError: a child does not start.
         """
+        if self._closed:
+            raise SetupError("the run is ending: no solve is started any more")
         if self._process is None or self._process.poll() is not None:
             self.kill()
             self._start()
 
     def kill(self) -> None:
         """Ends the child at once; the next solve starts a fresh one."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        if self._connection is not None:
-            self._connection.close()
-        self._process = self._connection = None
+        with self._lock:
+            process, connection = self._process, self._connection
+            self._process = self._connection = None
+        if process is not None:
+            process.kill()
+            process.wait()
+        if connection is not None:
+            connection.close()
 
     def close(self) -> None:
-        """Ends the child."""
+        """Ends the child for good, also while another thread waits for it."""
+        self._closed = True
         self.kill()
 
     def _start(self) -> None:
@@ -140,8 +152,10 @@ class Child:
         )
 
     def _obituary(self) -> str:
-        assert self._process is not None
-        code = self._process.wait()
+        process = self._process
+        if process is None:
+            return "the solver's process was ended with the run"
+        code = process.wait()
         self.kill()
         if code < 0:
             return f"the solver's process was ended by {signal.Signals(-code).name}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from fractions import Fraction
 
 from bnnray.errors import UsageError
+
+NUMBER = re.compile(r"-?\d{1,30}(/\d{1,30}|(\.\d{0,30})?(e[+-]?\d{1,2})?)", re.IGNORECASE)
 
 LARGEST_DENOMINATOR = 10**12
 """Keeps every sum of a first layer within 64-bit integers."""
@@ -19,8 +22,11 @@ def parse_epsilon(value: str | int | float | Decimal | Fraction) -> Fraction:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal | Fraction):
         raise _bad(value, "a number")
+    text = str(value).replace(" ", "")
+    if not NUMBER.fullmatch(text):
+        raise _bad(value, "a number")
     try:
-        epsilon = Fraction(str(value).replace(" ", ""))
+        epsilon = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise _bad(value, "a number") from None
     if not 0 <= epsilon <= 1:

@@ -1,5 +1,6 @@
 """The frame: it replays, keeps the best, and asks for the verdict; attacks only propose."""
 
+import threading
 from fractions import Fraction
 
 import numpy as np
@@ -106,6 +107,25 @@ def test_a_bound_of_zero_proves_robustness_also_when_time_ran_out(search):
     search.prove(Fraction(0), Proof.SOLVER)
     outcome = search.outcome(Status.TIME_LIMIT)
     assert (outcome.verdict, outcome.proof) == (Verdict.ROBUST, Proof.SOLVER)
+
+
+def test_a_crash_keeps_a_replayed_flip_but_no_bound(search):
+    search.prove(Fraction(0), Proof.SOLVER)
+    outcome = search.outcome(Status.CRASHED)
+    assert (outcome.verdict, outcome.proof, outcome.bound) == (Verdict.UNKNOWN, Proof.NONE, None)
+
+
+def test_an_open_gap_is_no_proof(search):
+    search.prove(search.question.maximum, Proof.SOLVER)
+    assert search.question.maximum > search.objective
+    assert search.outcome(Status.OPTIMAL).proof is Proof.NONE
+
+
+def test_a_search_ends_with_the_run(search):
+    assert search.remaining == 10.0
+    search.ending = threading.Event()
+    search.ending.set()
+    assert search.remaining == 0.0
 
 
 def test_a_finished_search_keeps_its_time(search, clock):

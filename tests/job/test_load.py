@@ -88,6 +88,7 @@ def test_every_job_that_comes_along_is_valid(path):
         ("data.split=valid", r"data\.split: .*got 'valid'"),
         ("data.points=0", r"data\.points: .*got 0"),
         ("data.points=true", r"data\.points: .*got True"),
+        ("data.points=[]", r"data\.points: expected at least one point"),
         ("data.points=[1, 1]", r"data\.points: expected different numbers"),
         ("data.select=right", r"data\.select: .*got 'right'"),
         ("threat.epsilon=1.5", r"threat\.epsilon\[0\]: epsilon must be a number from 0 to 1"),

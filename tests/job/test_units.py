@@ -136,6 +136,20 @@ def test_points_that_are_not_there(units_of):
         units_of("threat.goal=10")
 
 
+def test_equal_networks_are_refused(tmp_path, data, nets):
+    path = tmp_path / "job.toml"
+    path.write_text(JOB.replace("[threat]", '[[model]]\nname = "twin"\npath = "x.bnn"\n[threat]'))
+    twins = {"net": nets["2x100"], "twin": nets["2x100"]}
+    with pytest.raises(JobError, match="'net' and 'twin' are the same network"):
+        make_units(load_job(path).job, data, twins)
+
+
+@pytest.mark.parametrize("levels", [256, 255 * 1000])
+def test_a_grid_without_the_clean_image_is_refused(units_of, levels):
+    with pytest.raises(JobError, match=r"threat\.levels: expected a multiple of the 255 levels"):
+        units_of("threat.domain=grid", f"threat.levels={levels}")
+
+
 def test_shards_hold_one_search_each(units_of):
     made = shards(units_of("data.points=5", "threat.epsilon=['1/255', '2/255']"), 3)
     assert [len(s) for s in made] == [3, 2] * 4

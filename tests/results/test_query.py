@@ -46,6 +46,40 @@ def test_results_are_one_row_a_key_of_the_current_job(run):
     assert query(run, "select count(*) from all_results").rows == ((3,),)
 
 
+def test_a_failed_rerun_does_not_hide_an_answer(run):
+    write_units(run, "a", "b")
+    for day, key, status in [(3, "a", "optimal"), (4, "a", "crashed"), (3, "b", "crashed")]:
+        add(run, Record(row("results", key=key, status=status, finished_at=datetime(2026, 1, day))))
+    found = query(run, "select key, status from results order by key").rows
+    assert found == (("a", "optimal"), ("b", "crashed"))
+
+
+def test_trace_and_witnesses_are_those_of_the_results(run):
+    write_units(run, "a")
+    for day in (3, 4):
+        of_row = {"key": "a", "finished_at": datetime(2026, 1, day)}
+        parts = [row(table, **of_row) for table in ("results", "trace", "witnesses")]
+        add(run, Record(parts[0], [{**parts[1], "seconds": float(day)}], parts[2]))
+    assert query(run, "select seconds from trace").rows == ((4.0,),)
+    assert query(run, "select count(*) from results join witnesses using (key)").rows == ((1,),)
+
+
+@pytest.mark.parametrize("sql", ["", "  "])
+def test_an_empty_query_is_one_line(run, sql):
+    with pytest.raises(UsageError, match="expected a query"):
+        query(run, sql)
+
+
+def test_a_damaged_part_is_one_line(run):
+    write_units(run, "a")
+    add(run, record("a"))
+    (part,) = run.parts("results")
+    part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(RunFolderError, match="cannot be read") as caught:
+        query(run, "select 1")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_wrong_query_is_one_line(run):
     with pytest.raises(UsageError, match="the query failed") as caught:
         query(run, "selekt 1")

@@ -180,6 +180,14 @@ def test_a_larger_limit_reruns_only_what_hit_the_smaller(job, tmp_path):
     assert second.begun == (4, 2)
 
 
+def test_what_ended_without_its_limit_satisfies_a_larger_one(job, tmp_path):
+    options = RunOptions(tmp_path / "runs", local=True)
+    run_job(job("data.points=1"), options, Listener())
+    again = Listener()
+    run_job(job("data.points=1", "attack.pgd.time_limit=9min"), options, again)
+    assert again.begun == (4, 4)
+
+
 def test_models_by_path_and_a_model_that_does_not_fit(local_run, job, tmp_path, networks):
     (mine,) = (local_run[0].folder.path / "models").glob("*.bnn")
     text = JOB.replace("hidden = [20, 12]", f'path = "{mine}"').replace("train =", "# train =")
@@ -250,12 +258,38 @@ def test_ctrl_c_drains_and_the_same_command_finishes(how, tmp_path):
     assert "units are done already" in err
 
 
-def test_ctrl_c_while_training_is_one_line_and_resumable(tmp_path):
+PATIENT = ["--local", "--set", "attack.pgd.time_limit=1h", "--set", "data.points=8"]
+PATIENT += ["--set", "attack.pgd.iterations=100000000", "--set", "attack.milp.time_limit=0.01"]
+
+
+def test_a_drain_ends_a_long_search_after_the_grace(tmp_path):
+    process = start([*PATIENT, "--grace=0.5"], tmp_path)
+    wait_for((tmp_path / "runs" / "digits" / "units.parquet").exists, process)
+    time.sleep(4)
+    process.send_signal(signal.SIGUSR1)
+    _, err = process.communicate(timeout=45)
+    assert process.returncode == 75, err
+
+
+def test_ctrl_c_twice_ends_at_once(tmp_path):
+    process = start([*PATIENT, "--grace=3600"], tmp_path)
+    wait_for((tmp_path / "runs" / "digits" / "units.parquet").exists, process)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=45)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_while_training_is_one_line_and_resumable(number, tmp_path):
     process = start(["--local", "--set", "model.net.train.epochs=100000"], tmp_path)
     run = tmp_path / "runs" / "digits" / "run.json"
     wait_for(run.exists, process)
     time.sleep(1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75, err
     assert err.splitlines()[-1].startswith("bnnray: interrupted while a network was trained")

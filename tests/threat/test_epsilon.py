@@ -26,7 +26,10 @@ def test_reads_exactly(text, value):
     assert parse_epsilon(text) == value
 
 
-@pytest.mark.parametrize("bad", ["x", "1/0", "", -0.1, 1.5, "nan", float("inf"), True, None, [1]])
+@pytest.mark.parametrize(
+    "bad",
+    ["x", "1/0", "", -0.1, 1.5, "nan", float("inf"), True, None, [1], "1e-99999999", "1e99", "0x1"],
+)
 def test_refuses_what_is_no_budget(bad):
     with pytest.raises(UsageError, match="epsilon must be"):
         parse_epsilon(bad)
