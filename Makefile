@@ -2,9 +2,11 @@
 # make test          set up and pass the tests; the real data sets are read from BNNRAY_DATA
 # make check         style, types and the import rules
 # make docs          write docs/results.md anew
+# make TORCH_ARGS='--index-url URL' ...   take torch from another index, such as PyTorch's for CPUs
 # make clean         remove the virtual environment
 
 PYTHON ?= python3
+TORCH_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -40,6 +42,6 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "bnnray needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt $(TORCH_ARGS) torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
