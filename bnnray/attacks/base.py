@@ -112,6 +112,7 @@ class Attack(ABC, Generic[S]):
                     seed=task.seed,
                     solver=solver,
                     stop=self.stop,
+                    complete=self.complete,
                     threads=threads,
                     ending=ending,
                 )

@@ -123,6 +123,7 @@ class Search:
         question: what is asked.
         time_limit: seconds for the whole unit, from the creation of this object.
         stop: "optimum", or "flip" to end at the first flip or at the proof that there is none.
+        complete: whether the attack can prove; a heuristic that tries to is a bug.
         seed: of every random choice.
         solver: runs back ends.
         threads: cores that a solve may use.
@@ -136,6 +137,7 @@ class Search:
     seed: int
     solver: Solver
     stop: str = "optimum"
+    complete: bool = True
     threads: int = 1
     ending: threading.Event | None = None
     clock: Clock = time.monotonic
@@ -221,8 +223,10 @@ class Search:
         """Takes a proven upper limit of the objective.
 
         Raises:
-            BugError: a replayed witness is above it.
+            BugError: a replayed witness is above it, or the attack is a heuristic.
         """
+        if not self.complete:
+            raise BugError("a heuristic must not prove")
         if bound < self.objective:
             raise BugError(
                 f"a bound of {bound} was proven ({proof}), and a replayed witness has "

@@ -99,6 +99,8 @@ class RunBars(TrainingBar):
         self._total, self._done = total, done
         if done:
             self._console.print(f"{done} of {total} units are done already", highlight=False)
+        if done < total:
+            self._show("attack", done, total, "")
 
     def finished(self, records: Sequence[Record]) -> None:
         """Counts finished units."""

@@ -11,9 +11,6 @@ from scipy import sparse
 
 from bnnray.threat import FloatArray
 
-Term = tuple[int, float]
-"""Variable number and coefficient."""
-
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:

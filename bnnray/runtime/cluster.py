@@ -43,7 +43,7 @@ class Cluster(Protocol):
         """Trains a network, where there is a GPU on it."""
         ...
 
-    def start(self, context: RunContext, slots_per_solve: int) -> Mapping[str, int]:
+    def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:
         """Starts the workers of a run; returns how many shards each pool keeps in flight."""
         ...
 

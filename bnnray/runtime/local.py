@@ -29,8 +29,8 @@ class LocalCluster:
             request.architecture, request.training, request.train, request.test, on_epoch
         )
 
-    def start(self, context: RunContext, slots_per_solve: int) -> Mapping[str, int]:
-        slots = max(1, len(os.sched_getaffinity(0)) // slots_per_solve)
+    def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:
+        slots = max(1, len(os.sched_getaffinity(0)) // cpus_per_solve)
         self._keeper = Keeper(context, slots)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
         return {SLOTS: slots + 1}

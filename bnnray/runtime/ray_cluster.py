@@ -72,14 +72,14 @@ class RayCluster:
             if done:
                 return self._get(running)
 
-    def start(self, context: RunContext, slots_per_solve: int) -> Mapping[str, int]:
+    def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:
         self._context = self._ray.put(context)
         if self._model is not None:
             self._ray.kill(self._model)  # its GPU, or its memory, is for the attacks now
             self._model = None
         pools = {SLOTS: 0}
         for node in self._nodes():
-            slots = max(1, int(node["Resources"].get("CPU", 0)) // slots_per_solve)
+            slots = max(1, int(node["Resources"].get("CPU", 0)) // cpus_per_solve)
             keeper = self._keeper(slots, node["NodeID"], 0)
             self._keepers[SLOTS].append(keeper)
             self._node_of[keeper] = node["NodeID"]

@@ -95,6 +95,21 @@ def test_a_bound_below_a_replayed_witness_is_a_bug(search):
         search.prove(search.question.clean_objective, Proof.SOLVER)
 
 
+def test_a_heuristic_never_proves():
+    class Boaster(Attack[AttackSettings]):
+        kind = "boaster"
+        settings_type = AttackSettings
+
+        def search(self, search: Search) -> Status:
+            search.prove(Fraction(-99), Proof.EXACT)
+            return Status.OPTIMAL
+
+    settings = AttackSettings(kind="boaster")
+    outcome = Boaster(settings).run([Task(flippable()[0], 0)], InProcess())[0]
+    assert (outcome.status, outcome.verdict) == (Status.CRASHED, Verdict.UNKNOWN)
+    assert "a heuristic must not prove" in outcome.message
+
+
 def test_only_a_smaller_bound_replaces_one(search):
     maximum = search.question.maximum
     search.prove(maximum, Proof.EXACT)
