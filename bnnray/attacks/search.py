@@ -176,9 +176,7 @@ class Search:
     @property
     def best_target(self) -> int:
         """The target whose score is the highest at the incumbent."""
-        objectives = self.question.objectives
-        scores = self.incumbent.replayed.scores
-        return max(objectives, key=lambda o: o.of_scores(scores)).target
+        return self.question.best_target(self.incumbent.replayed.scores)
 
     @property
     def bound(self) -> Fraction | None:

@@ -2,7 +2,7 @@
 
 from bnnray.job.load import LoadedJob, load_job
 from bnnray.job.spec import DataSpec, Job, ModelSpec, ThreatSpec, TrainSpec
-from bnnray.job.units import Unit, make_units, shards
+from bnnray.job.units import Unit, check_job, make_units, shards
 
 __all__ = [
     "DataSpec",
@@ -12,6 +12,7 @@ __all__ = [
     "ThreatSpec",
     "TrainSpec",
     "Unit",
+    "check_job",
     "load_job",
     "make_units",
     "shards",

@@ -56,11 +56,11 @@ def make_units(job: Job, data: Dataset, networks: Mapping[str, Network]) -> list
         networks: by the models' names.
 
     Raises:
-        JobError: points that the split does not have, or a goal that a model does not have.
+        JobError: what :func:`check_job` refuses, two models that are the same network, or fewer
+            correctly classified points than were asked for.
     """
-    _check_goal(job, networks)
+    check_job(job, data)
     _check_networks(networks)
-    _check_levels(job, data)
     points = {m.name: choose_points(job.data, data, networks[m.name]) for m in job.model}
     threats = [job.threat.threat(e, data.levels) for e in job.threat.epsilon]
     return [
@@ -72,27 +72,46 @@ def make_units(job: Job, data: Dataset, networks: Mapping[str, Network]) -> list
     ]
 
 
-def choose_points(spec: DataSpec, data: Dataset, network: Network) -> list[int]:
-    """The points that a job asks for, in order.
+def check_job(job: Job, data: Dataset) -> None:
+    """Refuses what the data rules out, before any network is trained.
 
     Raises:
-        JobError: the split does not have that many.
+        JobError: points, a goal or grid levels that the data does not have.
+    """
+    goal, levels, points = job.threat.goal, job.threat.levels, job.data.points
+    if goal.isdecimal() and int(goal) >= data.classes:
+        raise JobError(f"threat.goal: {data.name} has classes 0 to {data.classes - 1}; got {goal}")
+    if levels is not None and (levels % data.levels or levels > LARGEST_LEVELS):
+        raise JobError(
+            f"threat.levels: expected a multiple of the {data.levels} levels of {data.name}, at "
+            f"most {LARGEST_LEVELS}; got {levels}"
+        )
+    if isinstance(points, int) and points > len(data):
+        raise JobError(
+            f"data.points: {data.name} {data.split} has {len(data)} points; got {points}"
+        )
+    if isinstance(points, list) and max(points) >= len(data):
+        raise JobError(
+            f"data.points: {data.name} {data.split} has points 0 to {len(data) - 1}; "
+            f"got {max(points)}"
+        )
+
+
+def choose_points(spec: DataSpec, data: Dataset, network: Network) -> list[int]:
+    """The points that a checked job asks for, in order.
+
+    Raises:
+        JobError: the network gets too few of them right.
     """
     if isinstance(spec.points, list):
-        if max(spec.points) >= len(data):
-            raise JobError(
-                f"data.points: {data.name} {data.split} has points 0 to {len(data) - 1}; "
-                f"got {max(spec.points)}"
-            )
         return [p for p in spec.points if spec.select == "all" or _correct(data, network, p)]
     candidates: Iterator[int] = iter(range(len(data)))
     if spec.select == "correct":
         candidates = (p for p in candidates if _correct(data, network, p))
     chosen = [p for p, _ in zip(candidates, range(spec.points), strict=False)]
     if len(chosen) < spec.points:
-        kind = "" if spec.select == "all" else "correctly classified "
         raise JobError(
-            f"data.points: {data.name} {data.split} has {len(chosen)} {kind}points; "
+            f"data.points: {data.name} {data.split} has {len(chosen)} correctly classified points; "
             f"got {spec.points}"
         )
     return chosen
@@ -119,15 +138,6 @@ def _correct(data: Dataset, network: Network, point: int) -> bool:
     return bool(predicted == data.labels[point])
 
 
-def _check_goal(job: Job, networks: Mapping[str, Network]) -> None:
-    for name, network in networks.items():
-        if job.threat.goal.isdecimal() and int(job.threat.goal) >= network.classes:
-            raise JobError(
-                f"threat.goal: the model {name!r} has classes 0 to {network.classes - 1}; "
-                f"got {job.threat.goal}"
-            )
-
-
 def _check_networks(networks: Mapping[str, Network]) -> None:
     """Equal networks would have equal keys, and a unit's row could not name its model."""
     names: dict[str, str] = {}
@@ -135,15 +145,6 @@ def _check_networks(networks: Mapping[str, Network]) -> None:
         twin = names.setdefault(network.digest, name)
         if twin != name:
             raise JobError(f"model: {twin!r} and {name!r} are the same network; keep one of them")
-
-
-def _check_levels(job: Job, data: Dataset) -> None:
-    levels = job.threat.levels
-    if levels is not None and (levels % data.levels or levels > LARGEST_LEVELS):
-        raise JobError(
-            f"threat.levels: expected a multiple of the {data.levels} levels of {data.name}, at "
-            f"most {LARGEST_LEVELS}; got {levels}"
-        )
 
 
 def _unit(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -39,8 +39,13 @@ class ShardDone:
 class Cluster(Protocol):
     """Workers that train networks and run shards."""
 
-    def train(self, request: TrainRequest, on_epoch: EpochListener) -> Model:
-        """Trains a network, where there is a GPU on it."""
+    def train(
+        self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
+    ) -> Model:
+        """Trains a network, where there is a GPU on it.
+
+        Calls ``check`` several times a second; what it raises ends the training.
+        """
         ...
 
     def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:

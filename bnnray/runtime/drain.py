@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from bnnray.errors import Interrupted
-
-Handler = Callable[[int, FrameType | None], None]
-
 
 class Drain:
-    """Whether the run was asked to end.
+    """What the signals have asked for.
 
-    The first SIGINT or SIGUSR1 asks for a drain: nothing new starts, what runs gets a grace.
-    A second SIGINT raises KeyboardInterrupt.
+    The handler only notes it: an exception raised from a handler inside a compiled wait, such
+    as Ray's, comes out as another error. The run's loops look here several times a second.
+
+    Attributes:
+        requested: nothing new shall start, what runs gets a grace; after SIGINT or SIGUSR1.
+        at_once: there shall be no grace; after a second SIGINT.
     """
 
     def __init__(self) -> None:
         self.requested = False
+        self.at_once = False
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """The signal handler."""
-        if self.requested and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        self.at_once = self.at_once or (self.requested and number == signal.SIGINT)
         self.requested = True
 
 
@@ -34,33 +34,12 @@ class Drain:
 def draining() -> Iterator[Drain]:
     """Handles the signals while the run goes; outside the main thread there is nothing to do."""
     drain = Drain()
-    with _handled_by(drain.handle):
-        yield drain
-
-
-@contextmanager
-def interrupting(message: str) -> Iterator[None]:
-    """Lets the signals end at once what has nothing to drain.
-
-    Raises:
-        Interrupted: with the message, when a signal comes.
-    """
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise Interrupted(message)
-
-    with _handled_by(interrupt):
-        yield
-
-
-@contextmanager
-def _handled_by(handler: Handler) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield drain
         return
-    before = {s: signal.signal(s, handler) for s in (signal.SIGINT, signal.SIGUSR1)}
+    before = {s: signal.signal(s, drain.handle) for s in (signal.SIGINT, signal.SIGUSR1)}
     try:
-        yield
+        yield drain
     finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -61,12 +61,18 @@ class Driver:
 
         Returns:
             How many units were finished; all of them are on disk.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came twice; what was finished is on disk.
         """
         for shard in self._plan(units):
             self._waiting[self._pool(shard)].append(shard)
         finished = 0
         deadline: float | None = None
         while self._in_flight.total() or (self._waiting_shards() and not drain.requested):
+            if drain.at_once:
+                self._sink.flush()
+                raise KeyboardInterrupt
             if drain.requested:
                 deadline = deadline or time.monotonic() + grace
                 if time.monotonic() >= deadline:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bnnray.attacks import Outcome, Task, failed, make_attack
 from bnnray.job import Unit
@@ -22,15 +22,12 @@ class Keeper:
     Args:
         context: of the run.
         slots: how many shards run at a time.
-        make_solver: what a slot runs its solves in.
     """
 
-    def __init__(
-        self, context: RunContext, slots: int, make_solver: Callable[[], Child] = Child
-    ) -> None:
+    def __init__(self, context: RunContext, slots: int) -> None:
         self._context = context
         self._ending = threading.Event()
-        self._solvers = [make_solver() for _ in range(slots)]
+        self._solvers = [Child() for _ in range(slots)]
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()
         for solver in self._solvers:
             self._free.put(solver)

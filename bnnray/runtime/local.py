@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,9 +24,16 @@ class LocalCluster:
         self._pool: ThreadPoolExecutor | None = None
         self._running: dict[Future[list[Record]], Sequence[Unit]] = {}
 
-    def train(self, request: TrainRequest, on_epoch: EpochListener) -> Model:
+    def train(
+        self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
+    ) -> Model:
         return train_model(
-            request.architecture, request.training, request.train, request.test, on_epoch
+            request.architecture,
+            request.training,
+            request.train,
+            request.test,
+            on_epoch,
+            on_batch=lambda _: check(),
         )
 
     def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -34,27 +35,39 @@ def read_models(job: Job, data: Dataset) -> dict[str, Model]:
     return read
 
 
+def training_splits(job: Job, data: Dataset, data_dir: Path | None) -> dict[str, Dataset]:
+    """Both splits of the data where the job trains a network, else none.
+
+    Args:
+        job: the job.
+        data: the split that is attacked, already read.
+        data_dir: searched for the other one first.
+
+    Raises:
+        DataError: the other split is missing or damaged.
+    """
+    if all(spec.path is not None for spec in job.model):
+        return {}
+    others = {"train", "test"} - {data.split}
+    read = {split: load_dataset(job.data.dataset, split, data_dir) for split in others}
+    return {**read, data.split: data}
+
+
 def trained_models(
-    job: Job, folder: Path, data_dir: Path | None, data: Dataset, train: Trainer
+    job: Job, folder: Path, splits: Mapping[str, Dataset], train: Trainer
 ) -> dict[str, Model]:
     """The models that a job trains. One that the folder has is never trained again.
 
     Args:
         job: the job.
         folder: where models are kept, one file for each training digest.
-        data_dir: searched for the data set first.
-        data: the split that is attacked.
+        splits: from :func:`training_splits`.
         train: called for what the folder does not have.
 
     Raises:
         ModelError: a file in the folder is damaged.
     """
     wanted = [spec for spec in job.model if spec.path is None]
-    if not wanted:
-        return {}
-    splits = {data.split: data}
-    for split in ("train", "test"):
-        splits.setdefault(split, load_dataset(job.data.dataset, split, data_dir))
     return {spec.name: _one(spec, job.seed, folder, splits, train) for spec in wanted}
 
 
@@ -62,13 +75,13 @@ def check_fit(name: str, model: Model, data: Dataset) -> None:
     """Refuses a model that takes other images than the data has.
 
     Raises:
-        ModelError: another shape, number of levels or number of classes.
+        ModelError: another number of pixels, levels or classes.
     """
-    got = (model.network.input_shape, model.levels, model.network.classes)
-    want = (tuple(data.shape), data.levels, data.classes)
-    if (model.network.pixels, *got[1:]) != (data.images[0].size, *want[1:]):
+    got = (model.network.pixels, model.levels, model.network.classes)
+    want = (math.prod(data.shape), data.levels, data.classes)
+    if got != want:
         raise ModelError(
-            f"the model {name!r} does not fit {data.name}: the data has shape, levels and classes "
+            f"the model {name!r} does not fit {data.name}: the data has pixels, levels and classes "
             f"{want}, the model takes {got}; name its own data set or another model"
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,20 +57,23 @@ class RayCluster:
         self._load: Counter[Any] = Counter()
         self._node_of: dict[Any, str] = {}
 
-    def train(self, request: TrainRequest, on_epoch: EpochListener) -> Model:
+    def train(
+        self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
+    ) -> Model:
         if self._model is None:
             actor = self._actor(ModelActor, num_gpus=self._gpus(), max_concurrency=2)
             self._model = actor.remote()
         told = 0
         running = self._model.train.remote(self._ray.put(request))
         while True:
+            check()
             done, _ = self._ray.wait([running], timeout=POLL_SECONDS)
-            epochs = self._get(self._model.epochs.remote())
+            epochs = self.get(self._model.epochs.remote())
             for record in epochs[told:]:
                 on_epoch(record)
             told = len(epochs)
             if done:
-                return self._get(running)
+                return self.get(running)
 
     def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:
         self._context = self._ray.put(context)
@@ -114,10 +117,6 @@ class RayCluster:
             self._ray.kill(keeper)  # its children end with it
         self._ray.shutdown()
 
-    def call(self, reference: Any) -> Any:
-        """The result of a remote call, its own errors as they were raised."""
-        return self._get(reference)
-
     def _done(self, reference: Any) -> ShardDone:
         shard, keeper = self._running.pop(reference)
         self._load[keeper] -= 1
@@ -140,7 +139,12 @@ class RayCluster:
                     "every node of the Ray cluster is lost; run the same command again"
                 )
 
-    def _get(self, reference: Any) -> Any:
+    def get(self, reference: Any) -> Any:
+        """The result of a remote call; its errors are raised as they were there.
+
+        Raises:
+            SetupError: the actor died.
+        """
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
@@ -178,10 +182,10 @@ class _RemoteSink:
         self._actor = actor
 
     def append(self, records: Sequence[Record]) -> None:
-        self._cluster.call(self._actor.append.remote(records))
+        self._cluster.get(self._actor.append.remote(records))
 
     def flush(self) -> None:
-        self._cluster.call(self._actor.flush.remote())
+        self._cluster.get(self._actor.flush.remote())
 
 
 def _on_node(node: str) -> Any:

@@ -151,8 +151,7 @@ def _target(question: Question, outcome: Outcome) -> int | None:
         return None
     if outcome.incumbent is None:
         return question.targets[0]
-    scores = outcome.incumbent.replayed.scores
-    return max(question.objectives, key=lambda o: o.of_scores(scores)).target
+    return question.best_target(outcome.incumbent.replayed.scores)
 
 
 def _trace(outcome: Outcome) -> tuple[dict[str, Any], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,16 @@ from typing import Protocol
 import tomli_w
 
 from bnnray.datasets import Dataset, load_dataset
-from bnnray.errors import LicenceError
-from bnnray.job import Job, Unit, make_units
+from bnnray.errors import Interrupted, LicenceError
+from bnnray.job import Job, Unit, check_job, make_units
 from bnnray.models import EpochRecord, Model
 from bnnray.results import Record, RunFolder, query, write_table
 from bnnray.runtime.cluster import Cluster, TrainRequest
 from bnnray.runtime.context import make_context
-from bnnray.runtime.drain import draining, interrupting
+from bnnray.runtime.drain import Drain, draining
 from bnnray.runtime.driver import Driver
 from bnnray.runtime.local import LocalCluster
-from bnnray.runtime.networks import read_models, trained_models
+from bnnray.runtime.networks import read_models, trained_models, training_splits
 from bnnray.runtime.provenance import provenance, versions
 from bnnray.solvers import check_licence
 from bnnray.verdicts import FAILED, HIT_TIME_LIMIT, Status
@@ -83,14 +83,17 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
         BnnrayError: what is wrong and what to do; nothing is half-written.
     """
     data = load_dataset(job.data.dataset, job.data.split, options.data_dir)
+    check_job(job, data)
+    splits = training_splits(job, data, options.data_dir)
     models = read_models(job, data)
     _check_licences(job)
     folder = RunFolder(options.runs_dir / job.name)
     folder.claim(job.name)
     with closing(_make_cluster(options)) as cluster:
         folder.write_provenance({"job": job.name})
-        models |= _train(job, options, folder, data, cluster, listener)
-        return _attack(job, options, folder, data, models, cluster, listener)
+        with draining() as drain:
+            models |= _train(job, folder, splits, cluster, listener, drain)
+            return _attack(job, options, folder, data, models, cluster, listener, drain)
 
 
 def _make_cluster(options: RunOptions) -> Cluster:
@@ -103,19 +106,24 @@ def _make_cluster(options: RunOptions) -> Cluster:
 
 def _train(
     job: Job,
-    options: RunOptions,
     folder: RunFolder,
-    data: Dataset,
+    splits: Mapping[str, Dataset],
     cluster: Cluster,
     listener: RunListener,
+    drain: Drain,
 ) -> dict[str, Model]:
+    def check() -> None:
+        if drain.requested:
+            raise Interrupted(
+                "interrupted while a network was trained; the same command trains it anew"
+            )
+
     def train(name: str, request: TrainRequest) -> Model:
-        model = cluster.train(request, lambda record: listener.training(name, record))
+        model = cluster.train(request, lambda record: listener.training(name, record), check)
         listener.trained(name, model)
         return model
 
-    with interrupting("interrupted while a network was trained; the same command trains it anew"):
-        return trained_models(job, folder.models, options.data_dir, data, train)
+    return trained_models(job, folder.models, splits, train)
 
 
 def _attack(
@@ -126,6 +134,7 @@ def _attack(
     models: dict[str, Model],
     cluster: Cluster,
     listener: RunListener,
+    drain: Drain,
 ) -> RunResult:
     networks = {name: model.network for name, model in models.items()}
     units = make_units(job, data, networks)
@@ -147,8 +156,7 @@ def _attack(
         context = make_context(job.name, data, networks, left, threads, versions())
         pools = cluster.start(context, threads)
         driver = Driver(cluster, pools, cluster.sink(folder.path), context, on_records)
-        with draining() as drain:
-            finished = driver.run(left, drain, options.grace)
+        finished = driver.run(left, drain, options.grace)
     return RunResult(folder, len(units), len(left) - finished, failed)
 
 

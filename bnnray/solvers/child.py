@@ -155,8 +155,10 @@ class Child:
         process = self._process
         if process is None:
             return "the solver's process was ended with the run"
-        code = process.wait()
-        self.kill()
+        try:
+            code = process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            return "the solver's process closed its pipe and went on; it was killed"
         if code < 0:
             return f"the solver's process was ended by {signal.Signals(-code).name}"
         return f"the solver's process ended with exit code {code}"

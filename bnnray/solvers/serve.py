@@ -9,24 +9,26 @@ import sys
 from multiprocessing.connection import Connection
 
 from bnnray.solvers.interface import Progress, Report, Solution
-from bnnray.solvers.request import HELLO, STOP, measured
+from bnnray.solvers.request import HELLO, STOP, Request, measured
 
 
 def serve(connection: Connection) -> None:
     """Answers requests until the parent is gone."""
-    connection.send(HELLO)
-    while True:
-        try:
+    try:
+        connection.send(HELLO)
+        while True:
             message = connection.recv()
-        except (EOFError, ConnectionError):
-            return
-        if message == STOP:
-            continue  # it came when the solve had just ended
-        try:
-            answer: Solution | Exception = measured(message, _reporter(connection))
-        except Exception as error:  # whatever a solver raises is the parent's to judge
-            answer = error
-        connection.send(answer)
+            if message != STOP:  # else it came when the solve had just ended
+                connection.send(_answer(message, connection))
+    except (EOFError, ConnectionError):
+        return
+
+
+def _answer(request: Request, connection: Connection) -> Solution | Exception:
+    try:
+        return measured(request, _reporter(connection))
+    except Exception as error:  # whatever a solver raises is the parent's to judge
+        return error
 
 
 def _reporter(connection: Connection) -> Report:

@@ -100,6 +100,10 @@ class Question:
         """The objective of the unperturbed input."""
         return self.objective_of(self.clean_scores)
 
+    def best_target(self, scores: ScoreArray) -> int:
+        """The target with the largest objective, from integer scores (classes,)."""
+        return max(self.objectives, key=lambda o: o.of_scores(scores)).target
+
     def objective_of(self, scores: ScoreArray) -> Fraction:
         """The largest objective over the targets, from integer scores (classes,)."""
         return max(o.of_scores(scores) for o in self.objectives)

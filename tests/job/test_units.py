@@ -132,7 +132,7 @@ def test_points_that_are_not_there(units_of):
         units_of("data.points=[10000]")
     with pytest.raises(JobError, match="has 10000 points; got 10001"):
         units_of("data.points=10001")
-    with pytest.raises(JobError, match=r"classes 0 to 9; got 10"):
+    with pytest.raises(JobError, match=r"mnist has classes 0 to 9; got 10"):
         units_of("threat.goal=10")
 
 

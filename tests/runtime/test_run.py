@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bnnray.errors import DataError, LicenceError, ModelError, StorageError
+from bnnray.errors import DataError, JobError, LicenceError, ModelError, StorageError
 from bnnray.job import load_job
 from bnnray.models import load_model
 from bnnray.results import query
@@ -216,6 +216,23 @@ def test_nothing_is_written_before_everything_is_checked(job, tmp_path, monkeypa
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.points=498", "digits test has 497 points; got 498"),
+        ("data.points=[497]", "digits test has points 0 to 496; got 497"),
+        ("threat.goal=10", "digits has classes 0 to 9; got 10"),
+        ("threat.levels=17", "multiple of the 16 levels of digits"),
+    ],
+)
+def test_what_the_data_rules_out_is_refused_before_training(job, tmp_path, override, message):
+    listener = Listener()
+    with pytest.raises(JobError, match=message):
+        run_job(job(override), RunOptions(tmp_path / "runs", local=True), listener)
+    assert listener.epochs == 0
+    assert not (tmp_path / "runs").exists()
+
+
 def test_auto_runs_on_highs_without_a_gurobi_licence(job, tmp_path, monkeypatch):
     monkeypatch.setenv("GRB_LICENSE_FILE", str(tmp_path / "none.lic"))
     options = RunOptions(tmp_path / "runs", local=True)
@@ -258,12 +275,13 @@ def test_ctrl_c_drains_and_the_same_command_finishes(how, tmp_path):
     assert "units are done already" in err
 
 
-PATIENT = ["--local", "--set", "attack.pgd.time_limit=1h", "--set", "data.points=8"]
+PATIENT = ["--set", "attack.pgd.time_limit=1h", "--set", "data.points=8"]
 PATIENT += ["--set", "attack.pgd.iterations=100000000", "--set", "attack.milp.time_limit=0.01"]
 
 
-def test_a_drain_ends_a_long_search_after_the_grace(tmp_path):
-    process = start([*PATIENT, "--grace=0.5"], tmp_path)
+@pytest.mark.parametrize("how", [["--local"], []], ids=["local", "ray"])
+def test_a_drain_ends_a_long_search_after_the_grace(how, tmp_path):
+    process = start([*how, *PATIENT, "--grace=0.5"], tmp_path)
     wait_for((tmp_path / "runs" / "digits" / "units.parquet").exists, process)
     time.sleep(4)
     process.send_signal(signal.SIGUSR1)
@@ -271,8 +289,9 @@ def test_a_drain_ends_a_long_search_after_the_grace(tmp_path):
     assert process.returncode == 75, err
 
 
-def test_ctrl_c_twice_ends_at_once(tmp_path):
-    process = start([*PATIENT, "--grace=3600"], tmp_path)
+@pytest.mark.parametrize("how", [["--local"], []], ids=["local", "ray"])
+def test_ctrl_c_twice_ends_at_once(how, tmp_path):
+    process = start([*how, *PATIENT, "--grace=3600"], tmp_path)
     wait_for((tmp_path / "runs" / "digits" / "units.parquet").exists, process)
     time.sleep(4)
     process.send_signal(signal.SIGINT)
@@ -283,12 +302,15 @@ def test_ctrl_c_twice_ends_at_once(tmp_path):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
-def test_a_signal_while_training_is_one_line_and_resumable(number, tmp_path):
-    process = start(["--local", "--set", "model.net.train.epochs=100000"], tmp_path)
+@pytest.mark.parametrize(
+    ("how", "number"),
+    [("--local", signal.SIGINT), ("--local", signal.SIGUSR1), ("--grace=5", signal.SIGINT)],
+)
+def test_a_signal_while_training_is_one_line_and_resumable(how, number, tmp_path):
+    process = start([how, "--set", "model.net.train.epochs=100000"], tmp_path)
     run = tmp_path / "runs" / "digits" / "run.json"
     wait_for(run.exists, process)
-    time.sleep(1)
+    time.sleep(4)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 75, err

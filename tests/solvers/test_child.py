@@ -95,6 +95,21 @@ def test_a_child_that_dies_is_replaced(child, problem):
     assert child.solve(Scripted(), problem, Limits(5), never).status is Status.OPTIMAL
 
 
+def test_a_child_that_hangs_up_is_ended(child, problem):
+    """Its pipe is closed while it runs on."""
+    child.prepare()
+    process = child._process
+
+    def hang_up(_progress) -> bool:
+        child._connection.close()
+        return False
+
+    found = child.solve(Scripted((FOUND,), sleep=60), problem, Limits(30), hang_up)
+    assert (found.status, found.objective) == (Status.CRASHED, 3.0)
+    assert "the solver's process" in found.message
+    assert process.wait(10) in (0, -9), "it noticed, or was killed; it did not fail"
+
+
 def test_a_killed_child_names_the_signal(child, problem):
     child.solve(Scripted(), problem, Limits(5), never)
 
