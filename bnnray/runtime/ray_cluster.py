@@ -23,6 +23,8 @@ from bnnray.runtime.context import RunContext
 
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 10.0
+OWN = "local"
+"""Ray's word for a cluster of one's own."""
 
 
 class RayCluster:
@@ -39,11 +41,13 @@ class RayCluster:
         import ray
 
         self._ray = ray
+        # Without an address Ray would join whatever cluster last started on this machine.
+        address = address or os.environ.get("RAY_ADDRESS") or OWN
         _check_reachable(address)
         try:
             ray.init(
                 address=address,
-                include_dashboard=None if _is_remote(address) else False,
+                include_dashboard=False if address == OWN else None,
                 log_to_driver=False,
                 logging_level="ERROR",
                 namespace="bnnray",
@@ -124,8 +128,7 @@ class RayCluster:
             records: list[Record] = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             self._drop_if_lost(keeper)
-            reason = str(error).strip().splitlines()[0]
-            return ShardDone(shard, error=f"the keeper failed: {reason}")
+            return ShardDone(shard, error=f"the keeper failed: {_first_line(error)}")
         return ShardDone(shard, records)
 
     def _drop_if_lost(self, keeper: Any) -> None:
@@ -150,7 +153,9 @@ class RayCluster:
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None
         except self._ray.exceptions.RayActorError as error:
-            raise SetupError(f"a Ray actor died: {error}; run the same command again") from error
+            raise SetupError(
+                f"a Ray actor died: {_first_line(error)}; run the same command again"
+            ) from error
 
     def _keeper(self, slots: int, node: str | None, gpus: int) -> Any:
         return self._actor(
@@ -194,23 +199,22 @@ def _on_node(node: str) -> Any:
     return NodeAffinitySchedulingStrategy(node, soft=False)
 
 
-def _check_reachable(address: str | None) -> None:
+def _check_reachable(address: str) -> None:
     """Ray itself tries for minutes before it says that nobody answers."""
-    host, colon, port = (address or os.environ.get("RAY_ADDRESS", "")).rpartition(":")
+    host, colon, port = address.rpartition(":")
     if colon and port.isdecimal() and "://" not in host:
         try:
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
         except OSError as error:
-            raise _unreachable(f"{host}:{port}", error) from error
+            raise _unreachable(address, error) from error
 
 
-def _unreachable(address: str | None, error: Exception) -> SetupError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _unreachable(address: str, error: Exception) -> SetupError:
     return SetupError(
-        f"cannot start or reach Ray at {address or 'this machine'}: {reason}; "
+        f"cannot start or reach Ray at {address}: {_first_line(error)}; "
         "check --address and RAY_ADDRESS, or run without Ray: --local"
     )
-
-
-def _is_remote(address: str | None) -> bool:
-    return address not in (None, "local") or "RAY_ADDRESS" in os.environ

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from bnnray.errors import SetupError
 from bnnray.job import load_job
 from bnnray.results import query
 from bnnray.runtime import RunOptions, run_job
+from bnnray.runtime.ray_cluster import RayCluster
 
 
 @pytest.fixture
@@ -95,6 +97,18 @@ def test_with_a_gpu_batched_attacks_go_to_its_keeper(tmp_path: Path):
     local = run_job(job, RunOptions(tmp_path / "local", local=True), Listener())
     assert (on_ray.left, on_ray.failed) == (0, 0)
     assert rows(on_ray.folder) == rows(local.folder)
+
+
+def test_without_an_address_the_cluster_is_its_own(two_nodes, monkeypatch):
+    """Another cluster on the machine, such as another user's, is left alone."""
+    import ray
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with closing(RayCluster()):
+        assert ray.get_runtime_context().gcs_address != two_nodes
+    monkeypatch.setenv("RAY_ADDRESS", two_nodes)
+    with closing(RayCluster()):
+        assert ray.get_runtime_context().gcs_address == two_nodes
 
 
 def test_an_address_without_a_cluster_is_one_line(tmp_path: Path):
