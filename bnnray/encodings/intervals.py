@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
+from bnnray.encodings.linear_model import BoolArray
 from bnnray.network import IntArray, SignLayer
 from bnnray.threat import Objective, Question
-
-BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,16 +11,21 @@ from scipy import sparse
 
 from bnnray.threat import FloatArray
 
+BoolArray = npt.NDArray[np.bool_]
+
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
     """Maximize objective . v subject to matrix v <= rhs and lower <= v <= upper.
+
+    Where a row is marked as equal, it reads matrix v = rhs.
 
     Args:
         objective, lower, upper: float64 (variables,).
         integer: bool (variables,), which of them are integers.
         matrix: float64 (rows, variables), compressed rows.
         rhs: float64 (rows,).
+        equal: bool (rows,), which rows are equations.
         integral: whether the objective takes integer values only, so that a gap below 1 proves
             an optimum.
     """
@@ -28,9 +33,10 @@ class LinearModel:
     objective: FloatArray
     lower: FloatArray
     upper: FloatArray
-    integer: npt.NDArray[np.bool_]
+    integer: BoolArray
     matrix: sparse.csr_array
     rhs: FloatArray
+    equal: BoolArray
     integral: bool
 
     def __post_init__(self) -> None:
@@ -52,29 +58,40 @@ class LinearModel:
 
 
 class RowBuilder:
-    """Collects rows ``sum of terms <= rhs`` into a sparse matrix."""
+    """Collects rows ``sum of terms <= rhs``, or ``= rhs``, into a sparse matrix."""
 
     def __init__(self) -> None:
         self._columns: list[int] = []
         self._values: list[float] = []
         self._starts = [0]
         self._rhs: list[float] = []
+        self._equal: list[bool] = []
 
     def at_most(self, columns: Sequence[int], values: Sequence[float], rhs: float) -> None:
         """Adds sum values . v[columns] <= rhs."""
-        self._columns.extend(columns)
-        self._values.extend(values)
-        self._starts.append(len(self._columns))
-        self._rhs.append(rhs)
+        self._add(columns, values, rhs, equal=False)
 
     def at_least(self, columns: Sequence[int], values: Sequence[float], rhs: float) -> None:
         """Adds sum values . v[columns] >= rhs."""
         self.at_most(columns, [-v for v in values], -rhs)
 
-    def build(self, variables: int) -> tuple[sparse.csr_array, FloatArray]:
-        """The matrix (rows, variables) and the right-hand sides (rows,)."""
+    def equals(self, columns: Sequence[int], values: Sequence[float], rhs: float) -> None:
+        """Adds sum values . v[columns] = rhs."""
+        self._add(columns, values, rhs, equal=True)
+
+    def build(self, variables: int) -> tuple[sparse.csr_array, FloatArray, BoolArray]:
+        """The matrix (rows, variables), the right-hand sides and which rows are equations."""
         matrix = sparse.csr_array(
             (np.array(self._values, dtype=np.float64), self._columns, self._starts),
             shape=(len(self._rhs), variables),
         )
-        return matrix, np.array(self._rhs, dtype=np.float64)
+        return matrix, np.array(self._rhs, dtype=np.float64), np.array(self._equal, dtype=bool)
+
+    def _add(
+        self, columns: Sequence[int], values: Sequence[float], rhs: float, *, equal: bool
+    ) -> None:
+        self._columns.extend(columns)
+        self._values.extend(values)
+        self._starts.append(len(self._columns))
+        self._rhs.append(rhs)
+        self._equal.append(equal)

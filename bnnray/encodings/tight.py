@@ -25,8 +25,8 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from bnnray.encodings.intervals import BoolArray, LayerRange
-from bnnray.encodings.linear_model import LinearModel, RowBuilder
+from bnnray.encodings.intervals import LayerRange
+from bnnray.encodings.linear_model import BoolArray, LinearModel, RowBuilder
 from bnnray.network import IntArray, Weights
 from bnnray.threat import Domain, FloatArray, Objective, Question, Witness
 
@@ -165,7 +165,7 @@ class _Builder:
         coefficients, base, unit, integral = self._objective()
         if cutoff is not None:
             self._cutoff(coefficients, (cutoff - base) / unit, integral)
-        matrix, rhs = self.out.build(int(self.starts[-1]))
+        matrix, rhs, equal = self.out.build(int(self.starts[-1]))
         binaries = int(self.starts[-1]) - len(self.pixels)
         on_grid = self.question.threat.domain is Domain.GRID
         model = LinearModel(
@@ -177,6 +177,7 @@ class _Builder:
             ),
             matrix=matrix,
             rhs=rhs,
+            equal=equal,
             integral=integral,
         )
         return TightEncoding(

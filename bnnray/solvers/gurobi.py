@@ -109,7 +109,8 @@ def _build(gp: Any, model: Any, problem: Problem, limits: Limits) -> None:
     )
     model.ModelSense = gp.GRB.MAXIMIZE
     if program.rows:
-        model.addMConstr(program.matrix, variables, gp.GRB.LESS_EQUAL, program.rhs)
+        senses = np.where(program.equal, gp.GRB.EQUAL, gp.GRB.LESS_EQUAL)
+        model.addMConstr(program.matrix, variables, senses, program.rhs)
     if problem.start is not None:
         variables.Start = problem.start
     model.Params.TimeLimit = max(0.0, limits.seconds)

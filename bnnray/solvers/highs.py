@@ -79,7 +79,7 @@ def _to_lp(highspy: Any, problem: Problem) -> Any:
     lp.num_col_, lp.num_row_ = model.variables, model.rows
     lp.sense_ = highspy.ObjSense.kMaximize
     lp.col_cost_, lp.col_lower_, lp.col_upper_ = model.objective, model.lower, model.upper
-    lp.row_lower_ = np.full(model.rows, -highspy.kHighsInf)
+    lp.row_lower_ = np.where(model.equal, model.rhs, -highspy.kHighsInf)
     lp.row_upper_ = model.rhs
     lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     lp.a_matrix_.start_ = model.matrix.indptr

@@ -26,7 +26,8 @@ from bnnray.solvers import highs as highs_module
 from bnnray.verdicts import Status
 
 
-def program(objective, rows, rhs, *, upper=1.0, integer=True) -> LinearModel:
+def program(objective, rows, rhs, *, equal=(), upper=1.0, integer=True) -> LinearModel:
+    """A program over 0 <= v <= upper; ``equal`` lists the rows that are equations."""
     n = len(objective)
     return LinearModel(
         objective=np.array(objective, dtype=float),
@@ -35,6 +36,7 @@ def program(objective, rows, rhs, *, upper=1.0, integer=True) -> LinearModel:
         integer=np.full(n, integer),
         matrix=sparse.csr_array(np.array(rows, dtype=float).reshape(len(rhs), n)),
         rhs=np.array(rhs, dtype=float),
+        equal=np.isin(np.arange(len(rhs)), equal),
         integral=True,
     )
 
@@ -83,6 +85,27 @@ def test_says_infeasible_without_values(backend, solver):
     model = program([1, 1], [[1, 1], [-1, -1]], [0.4, -0.6])
     found = solver.solve(backend, Problem(model), Limits(10), collect([]))
     assert (found.status, found.values, found.bound) == (Status.INFEASIBLE, None, -math.inf)
+
+
+def test_equations_hold_beside_inequalities(backend, solver):
+    model = program([3, 1, 2], [[1, 1, 1], [1, -1, 0]], [2, 0], equal=[1])
+    found = solver.solve(backend, Problem(model), Limits(10), collect([]))
+    assert (found.status, np.rint(found.values).tolist()) == (Status.OPTIMAL, [1, 1, 0])
+    model = program([-3, -2, -1], [[1, 1, 1], [1, -1, 0]], [2, 0.5], equal=[0])
+    found = solver.solve(backend, Problem(model), Limits(10), collect([]))
+    assert (found.status, np.rint(found.values).tolist()) == (Status.OPTIMAL, [0, 1, 1])
+
+
+def test_an_equation_that_cannot_hold_is_infeasible(backend, solver):
+    model = program([1, 1], [[1, 1]], [0.5], equal=[0])
+    found = solver.solve(backend, Problem(model), Limits(10), collect([]))
+    assert (found.status, found.values) == (Status.INFEASIBLE, None)
+
+
+def test_an_equation_over_real_numbers(backend, solver):
+    model = program([1, 0], [[1, 1]], [0.7], equal=[0], integer=False)
+    found = solver.solve(backend, Problem(model), Limits(10), collect([]))
+    assert found.values == pytest.approx([0.7, 0.0])
 
 
 def test_a_program_without_rows_or_integers(backend, solver):

@@ -26,6 +26,7 @@ def problem() -> Problem:
             integer=np.ones(1, dtype=bool),
             matrix=sparse.csr_array((0, 1)),
             rhs=np.zeros(0),
+            equal=np.zeros(0, dtype=bool),
             integral=True,
         )
     )
