@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from bnnray.threat import Domain, Question
+from bnnray.threat import Domain, Question, Threat
 
 
 def true_maximum(question: Question) -> Fraction:
@@ -21,17 +21,34 @@ def true_maximum(question: Question) -> Fraction:
     return box_maximum(question)
 
 
-def grid_maximum(question: Question) -> Fraction:
-    levels, epsilon = question.threat.levels, question.threat.epsilon
+def grid_inputs(question: Question) -> np.ndarray:
+    """Every input of the question's region."""
+    threat, levels = question.threat, question.threat.levels
+    clean = [Fraction(int(pixel), question.levels) for pixel in question.pixels]
     choices = [
         [
             k
             for k in range(levels + 1)
-            if abs(Fraction(k, levels) - Fraction(int(pixel), question.levels)) <= epsilon
+            if abs(Fraction(k, levels) - pixel) <= (threat.epsilon if _may_change(threat, i) else 0)
         ]
-        for pixel in question.pixels
+        for i, pixel in enumerate(clean)
     ]
-    inputs = np.array(list(itertools.product(*choices)))
+    most = len(clean) if threat.max_pixels is None else threat.max_pixels
+    return np.array(
+        [
+            values
+            for values in itertools.product(*choices)
+            if sum(Fraction(k, levels) != x for k, x in zip(values, clean, strict=True)) <= most
+        ]
+    )
+
+
+def _may_change(threat: Threat, pixel: int) -> bool:
+    return threat.mask is None or pixel in threat.mask
+
+
+def grid_maximum(question: Question) -> Fraction:
+    inputs, levels = grid_inputs(question), question.threat.levels
     scores = question.network.scores(inputs, levels)
     return max(question.objective_of(row) for row in scores)
 
@@ -39,17 +56,30 @@ def grid_maximum(question: Question) -> Fraction:
 def box_maximum(question: Question) -> Fraction:
     first = question.network.hidden[0]
     rows, thresholds = first.rows().astype(int).tolist(), first.thresholds
-    epsilon = question.threat.epsilon
-    clean = [Fraction(int(k), question.levels) for k in question.pixels]
-    lower = [max(Fraction(0), x - epsilon) for x in clean]
-    upper = [min(Fraction(1), x + epsilon) for x in clean]
     best = None
     for signs in itertools.product([1, -1], repeat=first.units):
         value = question.objective_of(_scores_of_signs(question, signs))
-        if (best is None or value > best) and reachable(rows, thresholds, signs, lower, upper):
+        if best is not None and value <= best:
+            continue
+        if any(reachable(rows, thresholds, signs, *ends) for ends in boxes(question)):
             best = value
     assert best is not None
     return best
+
+
+def boxes(question: Question) -> list[tuple[list[Fraction], list[Fraction]]]:
+    """The region as a union of boxes, each with its lower and upper ends: one for each choice of
+    the pixels that change, where their number is limited."""
+    threat, clean = question.threat, [Fraction(int(k), question.levels) for k in question.pixels]
+    may = [i for i in range(len(clean)) if _may_change(threat, i)]
+    most = len(may) if threat.max_pixels is None else min(threat.max_pixels, len(may))
+    return [
+        (
+            [max(Fraction(0), x - threat.epsilon) if i in some else x for i, x in enumerate(clean)],
+            [min(Fraction(1), x + threat.epsilon) if i in some else x for i, x in enumerate(clean)],
+        )
+        for some in itertools.combinations(may, most)
+    ]
 
 
 def _scores_of_signs(question: Question, signs: tuple[int, ...]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -49,8 +49,14 @@ def random_network(rng: np.random.Generator, size: Size, *, nasty: bool) -> Netw
 
 
 def random_question(
-    rng: np.random.Generator, domain: Domain, goal: str | None = None, *, nasty: bool = True
+    rng: np.random.Generator,
+    domain: Domain,
+    goal: str | None = None,
+    *,
+    nasty: bool = True,
+    local: bool = False,
 ) -> Question:
+    """A question; a local one lets some pixels change only, or few at once, or both."""
     size = random_size(rng)
     network = random_network(rng, size, nasty=nasty)
     goals = ["runner-up", "any", *(str(c) for c in range(size.classes))]
@@ -62,6 +68,8 @@ def random_question(
         against=Against(str(rng.choice(list(Against)))),
         tie=Tie(str(rng.choice(list(Tie)))),
     )
+    if local:
+        threat = replace(threat, **_locality(rng, size.pixels))
     return Question(
         network=network,
         pixels=rng.integers(0, size.levels + 1, size=size.pixels),
@@ -69,6 +77,14 @@ def random_question(
         label=int(rng.integers(size.classes)),
         threat=threat,
     )
+
+
+def _locality(rng: np.random.Generator, pixels: int) -> dict[str, object]:
+    some = rng.permutation(pixels)[: rng.integers(1, pixels + 1)]
+    mask = frozenset(some.tolist())
+    few = int(rng.integers(1, pixels + 1))
+    kind = rng.integers(3)
+    return {"mask": mask if kind != 1 else None, "max_pixels": few if kind != 0 else None}
 
 
 def _layer(

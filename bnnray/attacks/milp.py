@@ -14,6 +14,7 @@ from bnnray.attacks.settings import AttackSettings, BackendName, Outside, Stop
 from bnnray.encodings import (
     LayerRange,
     TightEncoding,
+    Wanted,
     encode_tight,
     interval_bound,
     interval_ranges,
@@ -82,7 +83,7 @@ class Milp(Attack[MilpSettings]):
         began = time.monotonic()
         starts_here = search.stop == "optimum" and objective.target == search.best_target
         cut = None if starts_here else cutoff
-        encoding = encode_tight(search.question, objective, ranges, cut)
+        encoding = encode_tight(search.question, objective, ranges, Wanted(cutoff=cut))
         start = encoding.assignment(search.incumbent.witness) if starts_here else None
         search.effort.build_seconds += time.monotonic() - began
         floor = -math.inf if cut is None else objective.attainable_floor(cut - objective.step / 2)

@@ -1,14 +1,19 @@
 """Questions as programs that solvers take: stateless functions, one encoding a file."""
 
+from bnnray.encodings.encoding import Encoding, Wanted
 from bnnray.encodings.intervals import LayerRange, interval_bound, interval_ranges
 from bnnray.encodings.linear_model import LinearModel
+from bnnray.encodings.pixels import PixelVariables
 from bnnray.encodings.realise import realise
 from bnnray.encodings.tight import TightEncoding, encode_tight
 
 __all__ = [
+    "Encoding",
     "LayerRange",
     "LinearModel",
+    "PixelVariables",
     "TightEncoding",
+    "Wanted",
     "encode_tight",
     "interval_bound",
     "interval_ranges",

@@ -9,7 +9,7 @@ import numpy as np
 
 from bnnray.encodings.linear_model import BoolArray
 from bnnray.network import IntArray, SignLayer
-from bnnray.threat import Objective, Question
+from bnnray.threat import Objective, Question, Region
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +53,8 @@ def interval_ranges(question: Question) -> tuple[LayerRange, ...]:
     The ends of the region are integers on the box as well, and an integer sum is at least a
     rational threshold iff it is at least its ceiling; so stability is exact in both domains.
     """
-    region = question.region
     first, *later = question.network.hidden
-    ranges = [_range(first, region.lower, region.upper, first.pixel_thresholds(region.denominator))]
+    ranges = [_first_range(first, question.region)]
     for layer in later:
         signs = ranges[-1].settled
         open_ = ranges[-1].unstable
@@ -70,6 +69,30 @@ def interval_bound(objective: Objective, last: LayerRange) -> Fraction:
     for c, sign in zip(objective.coefficients, last.settled.tolist(), strict=True):
         best += c * sign if sign else abs(c)
     return objective.attainable_floor(Fraction(best, objective.denominator))
+
+
+def _first_range(layer: SignLayer, region: Region) -> LayerRange:
+    """With a limit of k changed pixels a sum moves by its k largest reaches at most."""
+    thresholds = layer.pixel_thresholds(region.denominator)
+    if region.max_pixels is None:
+        return _range(layer, region.lower, region.upper, thresholds)
+    rows = layer.rows().astype(np.int64)
+    clean = rows @ region.clean
+    up, down = region.upper - region.clean, region.clean - region.lower
+    raising = np.where(rows > 0, up, np.where(rows < 0, down, 0))
+    lowering = np.where(rows > 0, down, np.where(rows < 0, up, 0))
+    return LayerRange(
+        lower=clean - _largest(lowering, region.max_pixels),
+        upper=clean + _largest(raising, region.max_pixels),
+        thresholds=thresholds,
+    )
+
+
+def _largest(reaches: IntArray, count: int) -> IntArray:
+    """The sum of the largest ``count`` numbers of each row."""
+    split = reaches.shape[1] - count
+    largest: IntArray = np.partition(reaches, split, axis=1)[:, split:].sum(axis=1)
+    return largest
 
 
 def _range(layer: SignLayer, lower: IntArray, upper: IntArray, thresholds: IntArray) -> LayerRange:

@@ -5,7 +5,7 @@ from bnnray.threat.objective import Objective, make_objective
 from bnnray.threat.question import Question
 from bnnray.threat.region import FloatArray, Region, make_region
 from bnnray.threat.replay import Replayed, Witness, replay
-from bnnray.threat.threat import ANY, RUNNER_UP, Against, Domain, Goal, Threat, Tie
+from bnnray.threat.threat import ANY, RUNNER_UP, Against, Domain, Goal, Norm, Threat, Tie
 
 __all__ = [
     "ANY",
@@ -14,6 +14,7 @@ __all__ = [
     "Domain",
     "FloatArray",
     "Goal",
+    "Norm",
     "Objective",
     "Question",
     "Region",

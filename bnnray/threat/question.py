@@ -27,7 +27,8 @@ class Question:
         threat: budget and goal.
 
     Raises:
-        UsageError: an image that does not fit the network, or a class that it does not have.
+        UsageError: an image that does not fit the network, a class that it does not have, or a
+            mask with other pixels than the image's.
     """
 
     network: Network

@@ -21,11 +21,14 @@ FloatArray = npt.NDArray[np.float64]
 class Region:
     """Every input x with lower <= x * denominator <= upper; integers only on the grid.
 
+    Where ``max_pixels`` is set, at most so many of its pixels differ from the clean ones.
+
     Args:
         lower, upper, clean: int64 of shape (pixels,), numerators over ``denominator``.
         denominator: the number of levels on the grid; on the box the common denominator of
             the pixels and epsilon, so that the ends are integers there too.
         domain: box or grid.
+        max_pixels: None as well where it would not bind: no more pixels than this can change.
     """
 
     lower: IntArray
@@ -33,6 +36,7 @@ class Region:
     clean: IntArray
     denominator: int
     domain: Domain
+    max_pixels: int | None = None
 
     @cached_property
     def float_clean(self) -> FloatArray:
@@ -52,7 +56,10 @@ class Region:
         return np.maximum(inward, self.float_clean)
 
     def nearest(self, values: FloatArray) -> npt.NDArray[np.generic]:
-        """The witness nearest to real inputs (..., pixels): grid numerators or box doubles."""
+        """The witness nearest to real inputs (..., pixels): grid numerators or box doubles.
+
+        ``max_pixels`` is the caller's to keep.
+        """
         if self.domain is Domain.GRID:
             rounded = np.rint(values * self.denominator).astype(np.int64)
             return np.clip(rounded, self.lower, self.upper)
@@ -81,7 +88,8 @@ def make_region(pixels: IntArray, levels: int, threat: Threat) -> Region:
         levels: what the image's pixels are over.
 
     Raises:
-        UsageError: a grid whose levels do not include the image's own.
+        UsageError: a grid whose levels do not include the image's own, or a mask with pixels
+            that the image does not have.
     """
     if threat.domain is Domain.GRID and threat.levels % levels:
         raise UsageError(
@@ -92,13 +100,30 @@ def make_region(pixels: IntArray, levels: int, threat: Threat) -> Region:
     denominator = math.lcm(levels, threat.epsilon.denominator) if box else threat.levels
     clean = pixels.astype(np.int64) * (denominator // levels)
     reach = math.floor(threat.epsilon * denominator)
+    fixed = _fixed(len(pixels), threat.mask)
+    lower = np.where(fixed, clean, np.maximum(clean - reach, 0))
+    upper = np.where(fixed, clean, np.minimum(clean + reach, denominator))
+    binds = threat.max_pixels is not None and threat.max_pixels < np.count_nonzero(upper > lower)
     return Region(
-        lower=np.maximum(clean - reach, 0),
-        upper=np.minimum(clean + reach, denominator),
+        lower=lower,
+        upper=upper,
         clean=clean,
         denominator=denominator,
         domain=threat.domain,
+        max_pixels=threat.max_pixels if binds else None,
     )
+
+
+def _fixed(pixels: int, mask: frozenset[int] | None) -> npt.NDArray[np.bool_]:
+    """Which of so many pixels a mask keeps as they are."""
+    if mask is None:
+        return np.zeros(pixels, dtype=bool)
+    if min(mask) < 0 or max(mask) >= pixels:
+        raise UsageError(
+            f"a mask must hold numbers of pixels from 0 to {pixels - 1}; got "
+            f"{min(mask) if min(mask) < 0 else max(mask)}"
+        )
+    return ~np.isin(np.arange(pixels), list(mask))
 
 
 def _at_least(numerator: int, denominator: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from bnnray.errors import WitnessError
 from bnnray.network import ScoreArray
 from bnnray.threat.question import Question
-from bnnray.threat.threat import Domain
+from bnnray.threat.threat import Domain, Norm
 from bnnray.verdicts import is_flip
 
 Witness = npt.NDArray[np.generic]
@@ -32,17 +33,46 @@ class Replayed:
         flipped: whether that is a flip.
         scores: integer scores (classes,), over the network's denominator.
         adversarial_class: the class of the witness; ties go to the lowest.
-        linf, l2, l0: size of the perturbation; linf and l2 in units of the full pixel range,
-            l0 counts changed pixels.
+        changes: of the pixels that changed, in units of the full pixel range, exact.
     """
 
     objective: Fraction
     flipped: bool
     scores: ScoreArray
     adversarial_class: int
-    linf: float
-    l2: float
-    l0: int
+    changes: tuple[Fraction, ...]
+
+    def distance(self, norm: Norm) -> Fraction:
+        """The size of the perturbation, exact."""
+        return self._linf if norm is Norm.LINF else self._l1
+
+    @property
+    def linf(self) -> float:
+        """The largest change of a pixel."""
+        return float(self._linf)
+
+    @property
+    def l1(self) -> float:
+        """The sum of the changes."""
+        return float(self._l1)
+
+    @property
+    def l2(self) -> float:
+        """The Euclidean length of the change."""
+        return math.sqrt(float(sum(c * c for c in self.changes)))
+
+    @property
+    def l0(self) -> int:
+        """How many pixels changed."""
+        return len(self.changes)
+
+    @cached_property
+    def _linf(self) -> Fraction:
+        return max(map(abs, self.changes), default=Fraction(0))
+
+    @cached_property
+    def _l1(self) -> Fraction:
+        return sum(map(abs, self.changes), Fraction(0))
 
 
 def replay(question: Question, witness: Witness) -> Replayed:
@@ -52,15 +82,16 @@ def replay(question: Question, witness: Witness) -> Replayed:
         WitnessError: the witness is not a point of the question's region.
     """
     scores, changes = _evaluate(question, witness)
+    most = question.region.max_pixels
+    if most is not None and len(changes) > most:
+        raise WitnessError(f"a witness may change at most {most} pixels; it changes {len(changes)}")
     objective = question.objective_of(scores)
     return Replayed(
         objective=objective,
         flipped=is_flip(objective, question.threat.tie),
         scores=scores,
         adversarial_class=int(np.argmax(scores)),
-        linf=float(max(map(abs, changes), default=Fraction(0))),
-        l2=math.sqrt(float(sum(c * c for c in changes))),
-        l0=len(changes),
+        changes=tuple(changes),
     )
 
 

@@ -32,6 +32,15 @@ class Tie(StrEnum):
     FLIP = "flip"
 
 
+class Norm(StrEnum):
+    """How the size of a perturbation is measured, in units of the full pixel range."""
+
+    LINF = "linf"
+    """The largest change of a pixel."""
+    L1 = "l1"
+    """The sum of all changes."""
+
+
 RUNNER_UP = "runner-up"
 ANY = "any"
 
@@ -69,6 +78,11 @@ class Threat:
         goal: the class wanted.
         against: whether the predicted class or the label is attacked.
         tie: whether an objective of 0 is a flip.
+        mask: numbers of the pixels that may change, of the flat image; None for all.
+        max_pixels: at most so many pixels may differ from the clean image; None for any number.
+
+    Raises:
+        UsageError: levels or max_pixels below 1, or a mask without pixels.
     """
 
     epsilon: Fraction
@@ -77,7 +91,13 @@ class Threat:
     goal: Goal = Goal(RUNNER_UP)
     against: Against = Against.PREDICTED
     tie: Tie = Tie.KEEP
+    mask: frozenset[int] | None = None
+    max_pixels: int | None = None
 
     def __post_init__(self) -> None:
         if self.levels < 1:
             raise UsageError(f"levels must be at least 1; got {self.levels}")
+        if self.mask is not None and not self.mask:
+            raise UsageError("a mask must leave at least one pixel to change; got none")
+        if self.max_pixels is not None and self.max_pixels < 1:
+            raise UsageError(f"max_pixels must be at least 1; got {self.max_pixels}")

@@ -118,3 +118,25 @@ def test_impossible_questions_are_refused():
         Question(network, pixels, levels, 0, Threat(Fraction(0), goal=Goal("99")))
     with pytest.raises(UsageError, match="goal must be"):
         Goal("second")
+
+
+def test_impossible_localities_are_refused():
+    with pytest.raises(UsageError, match="a mask must leave at least one pixel"):
+        Threat(Fraction(1), mask=frozenset())
+    with pytest.raises(UsageError, match="max_pixels must be at least 1; got 0"):
+        Threat(Fraction(1), max_pixels=0)
+    for wrong in (-1, 2):
+        with pytest.raises(UsageError, match=f"pixels from 0 to 1; got {wrong}"):
+            make_region(np.array([1, 3]), 4, Threat(Fraction(1, 8), mask=frozenset([0, wrong])))
+
+
+@given(SEEDS, st.sampled_from(list(Domain)))
+def test_a_mask_fixes_what_is_outside_and_a_limit_counts_only_where_it_binds(seed, domain):
+    question = random_question(np.random.default_rng(seed), domain, local=True)
+    threat, region = question.threat, question.region
+    for pixel in set(range(len(question.pixels))) - set(threat.mask or range(99)):
+        ends = (region.lower[pixel], region.clean[pixel], region.upper[pixel])
+        assert len({int(e) for e in ends}) == 1
+    free = int((region.upper > region.lower).sum())
+    binds = threat.max_pixels is not None and threat.max_pixels < free
+    assert region.max_pixels == (threat.max_pixels if binds else None)

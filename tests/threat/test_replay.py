@@ -1,5 +1,6 @@
 """The judge: what is no point of the region is refused, what is one is evaluated exactly."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ from tiny import random_question
 
 from bnnray.errors import WitnessError
 from bnnray.network import Dense, Network, OutputLayer, SignLayer
-from bnnray.threat import Domain, Question, Threat, Tie, replay
+from bnnray.threat import Domain, Norm, Question, Threat, Tie, replay
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -126,3 +127,43 @@ def test_on_the_grid_replay_equals_the_batch_forward_pass(seed):
     witness = rng.integers(region.lower, region.upper + 1)
     scores = question.network.scores(witness[None, :], region.denominator)[0]
     assert replay(question, witness).objective == question.objective_of(scores)
+
+
+@given(SEEDS, st.sampled_from(list(Domain)))
+def test_what_changes_other_or_more_pixels_than_allowed_is_refused(seed, domain):
+    rng = np.random.default_rng(seed)
+    question = random_question(rng, domain, "any", local=True)
+    threat, region = question.threat, question.region
+    whole = Question(
+        question.network,
+        question.pixels,
+        question.levels,
+        question.label,
+        replace(threat, mask=None, max_pixels=None),
+    ).region
+    moved = rng.random(len(question.pixels)) < 0.5
+    ends = whole.upper if domain is Domain.GRID else whole.float_upper
+    witness = np.where(moved, ends, whole.clean_witness)
+    changed = np.flatnonzero(witness != whole.clean_witness)
+    allowed = threat.mask is None or set(changed.tolist()) <= threat.mask
+    few = threat.max_pixels is None or len(changed) <= threat.max_pixels
+    if allowed and few:
+        assert replay(question, witness).l0 == len(changed)
+    else:
+        with pytest.raises(WitnessError, match="must be in" if not allowed else "may change at"):
+            replay(question, witness)
+    assert replay(question, region.clean_witness).l0 == 0
+
+
+def test_the_sizes_of_a_change():
+    network = random_question(np.random.default_rng(0), Domain.GRID, "any").network
+    pixels = np.zeros(network.pixels, dtype=np.int64)
+    question = Question(network, pixels, 10, 0, Threat(Fraction(1), Domain.GRID, 10))
+    found = replay(question, np.arange(network.pixels))
+    assert network.pixels == 4
+    assert (found.l0, found.linf, found.l1) == (3, 0.3, 0.6)
+    assert found.l2 == pytest.approx(np.sqrt(0.14))
+    assert (found.distance(Norm.LINF), found.distance(Norm.L1)) == (
+        Fraction(3, 10),
+        Fraction(6, 10),
+    )
