@@ -3,13 +3,15 @@
 from typing import Any
 
 from bnnray.attacks.base import Attack, Task, failed
+from bnnray.attacks.iprop import Iprop, IpropSettings
+from bnnray.attacks.iteration import Iteration, Subproblem
 from bnnray.attacks.milp import Milp, MilpSettings
 from bnnray.attacks.pgd import Pgd, PgdSettings
 from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
 from bnnray.attacks.settings import AttackSettings, Count, Positive, Seconds
 from bnnray.errors import UsageError, unknown_name
 
-ATTACKS: dict[str, type[Attack[Any]]] = {"pgd": Pgd, "milp": Milp}
+ATTACKS: dict[str, type[Attack[Any]]] = {"pgd": Pgd, "iprop": Iprop, "milp": Milp}
 """Attacks by the kind that a job file names."""
 
 
@@ -36,6 +38,9 @@ __all__ = [
     "Count",
     "Effort",
     "Incumbent",
+    "Iprop",
+    "IpropSettings",
+    "Iteration",
     "Milp",
     "MilpSettings",
     "Outcome",
@@ -44,6 +49,7 @@ __all__ = [
     "Positive",
     "Search",
     "Seconds",
+    "Subproblem",
     "Task",
     "TracePoint",
     "attack_type",

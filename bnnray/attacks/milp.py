@@ -11,6 +11,7 @@ from bnnray.attacks.base import Attack
 from bnnray.attacks.pgd import Pgd, PgdSettings, warm_start
 from bnnray.attacks.search import Search
 from bnnray.attacks.settings import AttackSettings, BackendName, Outside, Stop
+from bnnray.attacks.solving import solve
 from bnnray.encodings import (
     LayerRange,
     TightEncoding,
@@ -20,8 +21,8 @@ from bnnray.encodings import (
     interval_ranges,
     realise,
 )
-from bnnray.errors import BugError, LicenceError, ModelTooLarge
-from bnnray.solvers import Limits, Problem, Progress, Report, Solution, make_backend
+from bnnray.errors import BugError
+from bnnray.solvers import Limits, Problem, Progress
 from bnnray.threat import Domain, FloatArray, Objective
 from bnnray.verdicts import Proof, Status, is_flip, weakest
 
@@ -101,30 +102,14 @@ class Milp(Attack[MilpSettings]):
             tighten(progress.bound)
             return search.settled is not None
 
-        solution = self._solve(search, Problem(encoding.model, start), report)
+        solution = solve(
+            search, self.settings.backend, Problem(encoding.model, start), _limits(search), report
+        )
         if solution.values is not None:
             _offer(search, encoding, solution.values)
         tighten(solution.bound)
         search.message = solution.message or search.message
         return Status.OPTIMAL if solution.status is Status.INFEASIBLE else solution.status
-
-    def _solve(self, search: Search, problem: Problem, report: Report) -> Solution:
-        """Solves on the back end asked for; "auto" falls back where Gurobi has no licence."""
-        asked = self.settings.backend
-        began = time.monotonic()
-        try:
-            name = "gurobi" if asked == "auto" else asked
-            solution = search.solver.solve(make_backend(name), problem, _limits(search), report)
-        except LicenceError as error:
-            if asked != "auto":
-                raise
-            if isinstance(error, ModelTooLarge):
-                search.message = str(error)
-            name = "highs"
-            solution = search.solver.solve(make_backend(name), problem, _limits(search), report)
-        search.effort.backend = name
-        search.effort.add(solution, time.monotonic() - began)
-        return solution
 
 
 class TargetBounds:

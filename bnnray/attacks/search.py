@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from bnnray.attacks.iteration import Iteration
 from bnnray.errors import BugError, WitnessError
 from bnnray.solvers import Solution, Solver
 from bnnray.threat import Question, Replayed, Witness, replay
@@ -97,6 +98,7 @@ class Outcome:
         trace: the anytime curve, beginning with the clean objective.
         effort: what was spent.
         message: what to tell about an unusual end.
+        iterations: of IProp, where a record was asked for.
     """
 
     verdict: Verdict
@@ -110,6 +112,7 @@ class Outcome:
     trace: tuple[TracePoint, ...]
     effort: Effort
     message: str = ""
+    iterations: tuple[Iteration, ...] = ()
 
 
 @dataclass
@@ -130,6 +133,7 @@ class Search:
         ending: set when the run ends and every search should.
         effort: for the attack to fill in.
         message: for the attack to fill in.
+        iterations: for the attack to fill in, where a record was asked for.
     """
 
     question: Question
@@ -143,6 +147,7 @@ class Search:
     clock: Clock = time.monotonic
     effort: Effort = field(default_factory=Effort)
     message: str = ""
+    iterations: list[Iteration] = field(default_factory=list)
     _trace: list[TracePoint] = field(default_factory=list)
     _bound: Fraction | None = None
     _proof: Proof = Proof.NONE
@@ -264,6 +269,7 @@ class Search:
             trace=tuple(self._trace),
             effort=self.effort,
             message=self.message,
+            iterations=tuple(self.iterations),
         )
 
     def _deny(self, claimed: Fraction | None) -> bool:

@@ -5,15 +5,27 @@ from bnnray.encodings.intervals import LayerRange, interval_bound, interval_rang
 from bnnray.encodings.linear_model import LinearModel
 from bnnray.encodings.pixels import PixelVariables
 from bnnray.encodings.realise import realise
+from bnnray.encodings.targets import (
+    HiddenProblem,
+    InputProblem,
+    Rows,
+    encode_hidden,
+    encode_input,
+)
 from bnnray.encodings.tight import TightEncoding, encode_tight
 
 __all__ = [
     "Encoding",
+    "HiddenProblem",
+    "InputProblem",
     "LayerRange",
     "LinearModel",
     "PixelVariables",
+    "Rows",
     "TightEncoding",
     "Wanted",
+    "encode_hidden",
+    "encode_input",
     "encode_tight",
     "interval_bound",
     "interval_ranges",

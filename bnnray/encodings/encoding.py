@@ -17,7 +17,7 @@ import numpy as np
 from bnnray.encodings.linear_model import BoolArray, LinearModel, RowBuilder
 from bnnray.encodings.pixels import PixelVariables
 from bnnray.network import IntArray
-from bnnray.threat import Domain, FloatArray, Objective, Question, Witness
+from bnnray.threat import Domain, FloatArray, Objective, Question, Witness, activations
 
 MARGIN = 1e-5
 """How far rows over real numbers are opened, in units of epsilon; solvers work to 1e-6."""
@@ -136,20 +136,13 @@ class Encoding:
 
     def assignment(self, witness: Witness) -> FloatArray:
         """The values of all variables that a witness stands for, as a start for the solver."""
-        layers = self._activations(witness)
+        layers = activations(self.question, witness)
         fires = [layer[units] > 0 for layer, units in zip(layers, self.units, strict=True)]
         return np.concatenate([self.pixels.values_of(witness), *fires, self._others(layers)])
 
     def _others(self, _layers: list[IntArray]) -> FloatArray:
         """The values of what comes after the units, from the activations of a witness."""
         return np.zeros(0)
-
-    def _activations(self, witness: Witness) -> list[IntArray]:
-        network, region = self.question.network, self.question.region
-        if region.domain is Domain.GRID:
-            whole = witness.astype(np.int64)[None, :]
-            return [layer[0] for layer in network.activations(whole, region.denominator)]
-        return network.activations_at(region.read(witness.astype(np.float64)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,8 @@ def query(run: RunFolder, sql: str) -> Answer:
     """Runs one SQL statement over the run's tables.
 
     Tables: ``results`` (one row for each finished unit of the current job), ``all_results``
-    (every row on disk), ``trace`` and ``witnesses`` of the results, and ``units``.
+    (every row on disk), ``trace``, ``witnesses`` and ``subproblems`` of the results, and
+    ``units``.
 
     Raises:
         UsageError: DuckDB refuses the statement.
@@ -72,7 +73,7 @@ def _make_views(connection: Any, run: RunFolder) -> None:
     _view(connection, "all_results", "results", run.parts("results"))
     _view(connection, "units", "units", [run.units] if run.units.exists() else [])
     connection.execute(RESULTS)
-    for table in ("trace", "witnesses"):
+    for table in ("trace", "witnesses", "subproblems"):
         _view(connection, f"all_{table}", table, run.parts(table))
         connection.execute(
             f"create view {table} as select * from all_{table} semi join results "

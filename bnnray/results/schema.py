@@ -102,6 +102,25 @@ WITNESSES = (
     Column("box", "list<double>", "the perturbed image on the box, flat"),
 )
 
+SUBPROBLEMS = (
+    Column("key", "string", "content key of the unit"),
+    Column("finished_at", "timestamp", "of the row that it belongs to"),
+    Column("iteration", "int64", "from 1 on"),
+    Column("target", "int64", "the class that the iteration wanted"),
+    Column("step", "int64", "S, how many non-ideal units were to be drawn"),
+    Column("ideal", "int64", "|I*|, ideal units of the last hidden layer at the incumbent"),
+    Column("drawn", "int64", "|G|, non-ideal units that were drawn"),
+    Column("layer", "int64", "hidden layer that problem (9) was solved for; 0: problem (10)"),
+    Column("targets", "int64", "units of the next layer with a wanted sign"),
+    Column("held", "int64", "those that have it at the incumbent"),
+    Column("reached", "int64", "those that have it by the subproblem's answer"),
+    Column("turned", "int64", "signs of this layer that the answer turns; 0 for the input"),
+    Column("status", "string", "why the solve ended; optimal also where nothing was to solve"),
+    Column("seconds", "double", "wall time, building included"),
+    Column("objective", "double", "of the iteration's input, replayed"),
+    Column("improved", "bool", "whether that input became the incumbent"),
+)
+
 UNITS = (
     Column("key", "string", "content key of the unit"),
     Column("question", "string", "content key of the question"),
@@ -112,7 +131,13 @@ UNITS = (
     Column("time_limit", "double", "cutoff in seconds"),
 )
 
-TABLES = {"results": RESULTS, "trace": TRACE, "witnesses": WITNESSES, "units": UNITS}
+TABLES = {
+    "results": RESULTS,
+    "trace": TRACE,
+    "witnesses": WITNESSES,
+    "subproblems": SUBPROBLEMS,
+    "units": UNITS,
+}
 
 
 @functools.cache

@@ -20,11 +20,12 @@ FLUSH_UNITS = 5000
 
 @dataclass(frozen=True)
 class Record:
-    """One finished unit: its row, its anytime curve and its perturbed input."""
+    """One finished unit: its row, its anytime curve, its perturbed input and IProp's record."""
 
     row: Row
     trace: Sequence[Row] = ()
     witness: Row | None = None
+    subproblems: Sequence[Row] = ()
 
 
 class Sink(Protocol):
@@ -55,8 +56,8 @@ class MemorySink:
 class ParquetSink:
     """Writes immutable part files, flushed by time or count.
 
-    A part is complete before it gets a name that readers pick up. Witnesses and traces are
-    written before the rows, so a row that can be seen has its witness.
+    A part is complete before it gets a name that readers pick up. The rows are written last, so
+    a row that can be seen has its witness and all else.
 
     Args:
         folder: the run folder.
@@ -90,6 +91,8 @@ class ParquetSink:
         witnesses = [r.witness for r in self._records if r.witness is not None]
         write_part(self._folder, "witnesses", witnesses)
         write_part(self._folder, "trace", [point for r in self._records for point in r.trace])
+        solved = [subproblem for r in self._records for subproblem in r.subproblems]
+        write_part(self._folder, "subproblems", solved)
         write_part(self._folder, "results", [r.row for r in self._records])
         self._records = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -52,7 +53,12 @@ def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -
     of_row = {"key": unit.key, "finished_at": span.finished}
     trace = tuple({**of_row, **point} for point in _trace(outcome))
     witness = _witness(unit, outcome)
-    return Record(row, trace, None if witness is None else {**of_row, **witness})
+    return Record(
+        row=row,
+        trace=trace,
+        witness=None if witness is None else {**of_row, **witness},
+        subproblems=tuple({**of_row, **subproblem} for subproblem in _subproblems(outcome)),
+    )
 
 
 def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:
@@ -164,6 +170,27 @@ def _trace(outcome: Outcome) -> tuple[dict[str, Any], ...]:
         }
         for point in outcome.trace
     )
+
+
+def _subproblems(outcome: Outcome) -> Iterator[dict[str, Any]]:
+    for iteration in outcome.iterations:
+        for subproblem in iteration.subproblems:
+            yield {
+                "iteration": iteration.number,
+                "target": iteration.target,
+                "step": iteration.step,
+                "ideal": len(iteration.ideal),
+                "drawn": len(iteration.drawn),
+                "layer": subproblem.layer,
+                "targets": subproblem.targets,
+                "held": subproblem.held,
+                "reached": subproblem.reached,
+                "turned": subproblem.turned,
+                "status": subproblem.status.value,
+                "seconds": subproblem.seconds,
+                "objective": float(iteration.objective),
+                "improved": iteration.improved,
+            }
 
 
 def _witness(unit: Unit, outcome: Outcome) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bnnray.errors import LicenceError, ModelTooLarge
-from bnnray.solvers.interface import Limits, Problem, Progress, Report, Solution
+from bnnray.solvers.interface import Limits, Patience, Problem, Progress, Report, Solution
 from bnnray.verdicts import Status
 
 STATUSES = {
@@ -50,11 +50,11 @@ class Gurobi:
         try:
             with gp.Model(env=_environment()) as model:
                 _build(gp, model, problem, limits)
-                listener = _Listener(report)
+                listener = _Listener(report, Patience(limits.patience))
                 model.optimize(listener)
                 if listener.error is not None:
                     raise listener.error
-                return _read(model)
+                return _read(model, listener.patience)
         except gp.GurobiError as error:
             raise_licence_error(error, problem)
             return Solution(Status.CRASHED, message=f"Gurobi error {error.errno}: {error}")
@@ -125,15 +125,16 @@ def _build(gp: Any, model: Any, problem: Problem, limits: Limits) -> None:
 class _Listener:
     """Passes progress on. gurobipy swallows what a callback raises, so it is kept here."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, patience: Patience) -> None:
         self._report = report
+        self.patience = patience
         self._bound = math.inf
         self.error: Exception | None = None
 
     def __call__(self, model: Any, where: int) -> None:
         try:
             progress = self._progress(model, where)
-            if progress is not None and self._report(progress):
+            if (progress is not None and self._report(progress)) or self.patience.look():
                 model.terminate()
         except Exception as error:
             self.error = error
@@ -144,6 +145,7 @@ class _Listener:
 
         ask = GRB.Callback
         if where == ask.MIPSOL:
+            self.patience.renew()
             return Progress(
                 values=np.array(model.cbGetSolution(model.getVars()), dtype=np.float64),
                 objective=float(model.cbGet(ask.MIPSOL_OBJ)),
@@ -171,9 +173,11 @@ def status_names() -> dict[int, str]:
     return {getattr(GRB.Status, name): name for name in dir(GRB.Status) if name.isupper()}
 
 
-def _read(model: Any) -> Solution:
+def _read(model: Any, patience: Patience) -> Solution:
     native = status_names()[model.Status]
     status = STATUSES[native]
+    if status is Status.KILLED and patience.over:
+        status = Status.TIME_LIMIT
     nodes = int(model.NodeCount)
     if status is Status.INFEASIBLE:
         return Solution(status, bound=-math.inf, nodes=nodes)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bnnray.solvers.interface import Limits, Problem, Progress, Report, Solution
+from bnnray.solvers.interface import Limits, Patience, Problem, Progress, Report, Solution
 from bnnray.verdicts import Status
 
 STATUSES = {
@@ -53,9 +53,10 @@ class Highs:
             start = highspy.HighsSolution()
             start.col_value = problem.start.tolist()
             highs.setSolution(start)
-        _listen(highspy, highs, report)
+        patience = Patience(limits.patience)
+        _listen(highspy, highs, report, patience)
         highs.run()
-        return _read(highs)
+        return _read(highs, patience)
 
 
 def _set_options(highs: Any, problem: Problem, limits: Limits) -> None:
@@ -90,18 +91,19 @@ def _to_lp(highspy: Any, problem: Problem) -> Any:
     return lp
 
 
-def _listen(highspy: Any, highs: Any, report: Report) -> None:
+def _listen(highspy: Any, highs: Any, report: Report, patience: Patience) -> None:
     kinds = highspy.cb.HighsCallbackType
     stop = False
 
     def on_event(kind: Any, _message: str, out: Any, into: Any, _user: Any) -> None:
         nonlocal stop
         if kind == kinds.kCallbackMipImprovingSolution:
+            patience.renew()
             values = np.array(out.mip_solution, dtype=np.float64)
             stop |= report(_progress(out, values, out.objective_function_value))
         elif kind == kinds.kCallbackMipLogging:
             stop |= report(_progress(out, None, out.mip_primal_bound))
-        elif stop:
+        elif stop or patience.look():
             into.user_interrupt = True
 
     highs.setCallback(on_event, None)
@@ -119,9 +121,11 @@ def _progress(out: Any, values: Any, objective: float) -> Progress:
     )
 
 
-def _read(highs: Any) -> Solution:
+def _read(highs: Any, patience: Patience) -> Solution:
     native = highs.getModelStatus()
     status = STATUSES[native.name]
+    if status is Status.KILLED and patience.over:
+        status = Status.TIME_LIMIT
     info = highs.getInfo()
     nodes = max(0, int(info.mip_node_count))
     if status is Status.INFEASIBLE:

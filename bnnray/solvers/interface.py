@@ -7,8 +7,10 @@ in this process or in a child that can be killed (:mod:`bnnray.solvers.child`).
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bnnray.encodings import LinearModel
@@ -32,11 +34,14 @@ class Limits:
         seconds: wall time.
         threads: cores.
         seed: of the solver's own random choices.
+        patience: seconds without a better assignment after which the solve ends as if its time
+            were over; counted from the start, and anew from each better one.
     """
 
     seconds: float
     threads: int = 1
     seed: int = 0
+    patience: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +89,28 @@ class Solution:
 
 Report = Callable[[Progress], bool]
 """Takes a progress; returns True when the solve shall stop."""
+
+
+@dataclass
+class Patience:
+    """Measures how long a solve has found nothing better.
+
+    Args:
+        seconds: how long it may.
+    """
+
+    seconds: float
+    over: bool = False
+    _since: float = field(default_factory=time.monotonic)
+
+    def renew(self) -> None:
+        """Something better was found."""
+        self._since = time.monotonic()
+
+    def look(self) -> bool:
+        """Whether it is over now, or was at an earlier look."""
+        self.over = self.over or time.monotonic() - self._since > self.seconds
+        return self.over
 
 
 class Backend(Protocol):

@@ -4,7 +4,7 @@ from bnnray.threat.epsilon import format_epsilon, parse_epsilon
 from bnnray.threat.objective import Objective, make_objective
 from bnnray.threat.question import Question
 from bnnray.threat.region import FloatArray, Region, make_region
-from bnnray.threat.replay import Replayed, Witness, replay
+from bnnray.threat.replay import Replayed, Witness, activations, replay
 from bnnray.threat.threat import ANY, RUNNER_UP, Against, Domain, Goal, Norm, Threat, Tie
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Threat",
     "Tie",
     "Witness",
+    "activations",
     "format_epsilon",
     "make_objective",
     "make_region",

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnnray.errors import WitnessError
-from bnnray.network import ScoreArray
+from bnnray.network import IntArray, ScoreArray
 from bnnray.threat.question import Question
 from bnnray.threat.threat import Domain, Norm
 from bnnray.verdicts import is_flip
@@ -73,6 +73,15 @@ class Replayed:
     @cached_property
     def _l1(self) -> Fraction:
         return sum(map(abs, self.changes), Fraction(0))
+
+
+def activations(question: Question, witness: Witness) -> list[IntArray]:
+    """Activations (units,) of each hidden layer at a witness, exact."""
+    region = question.region
+    if region.domain is Domain.GRID:
+        whole = witness.astype(np.int64)[None, :]
+        return [layer[0] for layer in question.network.activations(whole, region.denominator)]
+    return question.network.activations_at(region.read(witness.astype(np.float64)))
 
 
 def replay(question: Question, witness: Witness) -> Replayed:

@@ -11,7 +11,7 @@ import pytest
 from oracle import true_maximum
 from tiny import random_question
 
-from bnnray.attacks import Milp, MilpSettings, Pgd, PgdSettings, Task
+from bnnray.attacks import Iprop, IpropSettings, Milp, MilpSettings, Pgd, PgdSettings, Task
 from bnnray.solvers import BACKENDS, InProcess
 from bnnray.threat import Domain, Question, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
@@ -114,6 +114,23 @@ def test_pgd_is_never_above_the_truth_and_finds_flips(domain, surrogate):
         outcome = attack.run([Task(question, seed)], InProcess())[0]
         check_common(question, outcome, true, f"seed {seed}")
         assert (outcome.bound, outcome.proof) == (None, Proof.NONE)
+        assert outcome.verdict is not Verdict.ROBUST
+        flips += is_flip(true, question.threat.tie)
+        found += outcome.verdict is Verdict.VULNERABLE
+    assert found > 0.8 * flips
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+@pytest.mark.parametrize("domain", list(Domain))
+def test_iprop_is_never_above_the_truth_and_finds_flips(domain, name):
+    attack = Iprop(IpropSettings(backend=name))
+    flips = found = 0
+    for seed, question in questions(domain, 1)[:240]:
+        true = true_maximum(question)
+        outcome = attack.run([Task(question, seed)], InProcess())[0]
+        check_common(question, outcome, true, f"seed {seed}")
+        assert (outcome.bound, outcome.proof) == (None, Proof.NONE)
+        assert outcome.status is Status.LOCAL_OPTIMUM
         assert outcome.verdict is not Verdict.ROBUST
         flips += is_flip(true, question.threat.tie)
         found += outcome.verdict is Verdict.VULNERABLE

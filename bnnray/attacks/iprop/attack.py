@@ -1,0 +1,84 @@
+"""The attack ``kind = "iprop"``: settings, and when it ends."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal
+
+from bnnray.attacks.base import Attack
+from bnnray.attacks.iprop.propagation import Propagation, Subsolver
+from bnnray.attacks.pgd import Pgd, PgdSettings, warm_start
+from bnnray.attacks.search import Search
+from bnnray.attacks.settings import (
+    AttackSettings,
+    BackendName,
+    Count,
+    Limit,
+    Outside,
+    Seconds,
+    Stop,
+)
+from bnnray.encodings import interval_ranges
+from bnnray.verdicts import Status
+
+
+class IpropSettings(AttackSettings):
+    """Settings of ``kind = "iprop"``.
+
+    Attributes:
+        step: how many non-ideal units an iteration draws: "adaptive" (5 % of the last hidden
+            layer's width, halved after 5 iterations without a better incumbent) or a number.
+        subproblem_time_limit: of each problem (9) or (10).
+        subproblem_patience: a subproblem ends as well when it has found nothing better for so
+            long, as proofs take most of the time; "off" as in the paper.
+        stop: go on after a flip for the best objective, or end at the first.
+        backend: "auto" is Gurobi where there is a licence, HiGHS elsewhere.
+        warm_start: a PGD attack whose best point is the start; the clean input without one.
+        record: keep every subproblem in the table ``subproblems``; units that are done already
+            are not run again for it.
+    """
+
+    kind: Literal["iprop"] = "iprop"
+    step: Literal["adaptive"] | Count = "adaptive"
+    subproblem_time_limit: Limit = 10.0
+    subproblem_patience: Annotated[Seconds | Literal["off"], Outside()] = 1.0
+    stop: Stop = "optimum"
+    backend: Annotated[BackendName, Outside()] = "auto"
+    warm_start: PgdSettings | None = None
+    record: Annotated[bool, Outside()] = False
+
+
+class Iprop(Attack[IpropSettings]):
+    """Searches until the time limit or a local optimum; a heuristic."""
+
+    kind: ClassVar[str] = "iprop"
+    settings_type: ClassVar[type[AttackSettings]] = IpropSettings
+
+    def prepare(self) -> None:
+        if self.settings.warm_start is not None:
+            Pgd(self.settings.warm_start).prepare()
+
+    def search(self, search: Search) -> Status:
+        settings = self.settings
+        ranges = interval_ranges(search.question)
+        search.effort.unstable = int(ranges[0].unstable.sum())
+        if settings.warm_start is not None:
+            warm_start(search, settings.warm_start)
+            search.effort.iterations = 0
+        patience = settings.subproblem_patience
+        subsolver = Subsolver(
+            search,
+            settings.backend,
+            settings.subproblem_time_limit,
+            math.inf if isinstance(patience, str) else patience,
+        )
+        propagation = Propagation(search, ranges, subsolver, settings.step)
+        while search.settled is None and search.remaining > 0:
+            iteration = propagation.iterate()
+            if iteration is None:
+                break
+            if settings.record:
+                search.iterations.append(iteration)
+        if search.settled is None and search.remaining > 0:
+            return Status.LOCAL_OPTIMUM
+        return search.settled or Status.TIME_LIMIT

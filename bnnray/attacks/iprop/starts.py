@@ -1,0 +1,113 @@
+"""Good starts for IProp's subproblems, found in milliseconds.
+
+A solver needs seconds for what these find at once; with them it has its time for the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from bnnray.encodings import HiddenProblem, InputProblem, Rows
+from bnnray.encodings.linear_model import BoolArray
+from bnnray.threat import FloatArray, Witness
+
+MOVES = 300
+"""Turns that the tabu search makes."""
+
+TABU = (3, 8)
+"""A sign that was turned stays for at least the first, less than the second number of moves."""
+
+ROUNDS, DESCENT_STEPS = 15, 60
+"""How often rows are given up in the descent, and its steps between."""
+
+GIVEN_UP = 0.15
+"""The part of the short rows that is given up in a round."""
+
+NEAR, ROUNDING = 1e-3, 4.0
+"""By how much the descent aims beyond each row, on the box and, for the rounding, on the grid."""
+
+
+def start_hidden(problem: HiddenProblem, rng: np.random.Generator) -> FloatArray:
+    """A start for problem (9) by tabu search over the turns, from none.
+
+    A move turns the sign after which most rows hold, or are short by the least weighted sum; rows
+    that stay short gain weight. The best assignment is kept.
+    """
+    rows, turns = problem.rows, np.zeros(len(problem.free), dtype=bool)
+    best, best_value = turns, _value(problem, turns, -rows.needs)
+    if not rows.gains.size:
+        return problem.assignment(best)
+    weights, slack = np.ones(len(rows.needs)), -rows.needs
+    bound_until = np.zeros(len(turns), dtype=np.int64)
+    for move in range(MOVES):
+        after = slack[:, None] + rows.gains * np.where(turns, -1.0, 1.0)
+        merit = 3.0 * (after >= 0).sum(axis=0) + weights @ np.minimum(after, 0)
+        merit += rng.random(len(turns)) - turns * 0.1
+        merit[bound_until > move] = -np.inf
+        chosen = int(np.argmax(merit))
+        turns = turns.copy()
+        turns[chosen] = not turns[chosen]
+        bound_until[chosen] = move + int(rng.integers(*TABU))
+        slack = after[:, chosen]
+        weights = 0.95 * weights + 0.15 * (slack < 0)
+        value = _value(problem, turns, slack)
+        if value > best_value:
+            best, best_value = turns, value
+    return problem.assignment(best)
+
+
+def start_input(problem: InputProblem, incumbent: Witness) -> FloatArray:
+    """A start for problem (10): the incumbent, or a better input found by descent from it.
+
+    Accelerated projected gradient descent on the rows' squared shortfalls; after each round the
+    rows that are shortest are given up, and those that hold again are taken back.
+    """
+    best = problem.assignment(incumbent)
+    rows, pixels = problem.rows, problem.pixels
+    if not rows.gains.size or pixels.limit is not None:
+        return best
+    on_grid = bool(pixels.integer.any())
+    aims = rows.needs + (ROUNDING if on_grid else NEAR)
+    for values in _descend(rows, aims, best[: pixels.pixels]):
+        found = problem.assignment(pixels.witness_of(values))
+        if problem.model.objective @ found > problem.model.objective @ best:
+            best = found
+    return best
+
+
+def _value(problem: HiddenProblem, turns: BoolArray, slack: FloatArray) -> int:
+    return (len(problem.signs) + 1) * int((slack >= 0).sum()) - int(turns.sum())
+
+
+def _descend(rows: Rows, aims: FloatArray, start: FloatArray) -> Iterator[FloatArray]:
+    """The values (columns,) after each round."""
+    rate = 1.0 / _curvature(rows.gains)
+    values, kept = start, np.ones(len(aims), dtype=bool)
+    for _ in range(ROUNDS):
+        ahead, momentum = values, 1.0
+        for _ in range(DESCENT_STEPS):
+            short = np.where(kept, np.maximum(aims - rows.gains @ ahead, 0), 0)
+            stepped = np.clip(ahead + rate * (short @ rows.gains), rows.lower, rows.upper)
+            faster = (1 + math.sqrt(1 + 4 * momentum * momentum)) / 2
+            ahead = stepped + (momentum - 1) / faster * (stepped - values)
+            values, momentum = stepped, faster
+        yield values
+        slack = rows.gains @ values - rows.needs
+        short = np.where(kept, -slack, 0)
+        shortest = np.argsort(-short)[: max(1, int(GIVEN_UP * (short > 0).sum()))]
+        if short[shortest[0]] <= 0:
+            return
+        kept[shortest] = False
+        kept |= slack >= 0
+
+
+def _curvature(gains: FloatArray) -> float:
+    """An upper estimate of the largest eigenvalue of gains . gains^T, by power iteration."""
+    vector = np.ones(gains.shape[1])
+    for _ in range(20):
+        vector = (gains @ vector) @ gains
+        vector /= np.linalg.norm(vector) or 1.0
+    return 1.1 * float(np.linalg.norm(gains @ vector)) ** 2 or 1.0

@@ -1,0 +1,38 @@
+"""One solve for a search, on the back end that its attack asks for."""
+
+from __future__ import annotations
+
+import time
+
+from bnnray.attacks.search import Search
+from bnnray.errors import LicenceError, ModelTooLarge
+from bnnray.solvers import Limits, Problem, Report, Solution, make_backend
+
+
+def solve(
+    search: Search, backend: str, problem: Problem, limits: Limits, report: Report
+) -> Solution:
+    """Solves a problem and counts the effort.
+
+    Args:
+        search: whose solver and effort.
+        backend: a name, or "auto": Gurobi, and HiGHS where Gurobi has no licence for it.
+        problem, limits, report: as back ends take them.
+
+    Raises:
+        LicenceError: the back end that was named has no licence.
+    """
+    began = time.monotonic()
+    try:
+        name = "gurobi" if backend == "auto" else backend
+        solution = search.solver.solve(make_backend(name), problem, limits, report)
+    except LicenceError as error:
+        if backend != "auto":
+            raise
+        if isinstance(error, ModelTooLarge):
+            search.message = str(error)
+        name = "highs"
+        solution = search.solver.solve(make_backend(name), problem, limits, report)
+    search.effort.backend = name
+    search.effort.add(solution, time.monotonic() - began)
+    return solution
