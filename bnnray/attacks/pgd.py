@@ -2,6 +2,10 @@
 
 The objective is the loss; every iterate is judged by the true network and the best one kept
 (Madry et al. 2018; on binarized networks as in Khalil et al. 2018).
+
+The iterated FGSM of Khalil et al. 2018 is ``surrogate = "hardtanh"`` with ``restarts = 1``: sign
+steps from the clean input, clipped to the budget and to [0, 1]. With ``repeat`` it goes on from
+random starts until the time limit.
 """
 
 from __future__ import annotations
@@ -9,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from bnnray.attacks.base import Attack
 from bnnray.attacks.search import Search
-from bnnray.attacks.settings import AttackSettings, Count, Positive, Stop
+from bnnray.attacks.settings import AttackSettings, Count, Later, Positive, Stop
 from bnnray.encodings import interval_ranges
 from bnnray.verdicts import Status
 
@@ -29,6 +33,9 @@ class PgdSettings(AttackSettings):
             falls from 1 to 0.1).
         iterations: gradient steps of each restart.
         restarts: starts; the first is the clean input, the others are uniform in the budget.
+        repeat: after these starts go on with as many random ones, and again, until the time limit
+            or until the search is settled. Only a flip settles it: with ``stop = "optimum"``
+            every unit takes its whole time limit, so a job may want ``stop = "flip"``.
         step: length of a step, as a fraction of epsilon.
         stop: go on after a flip for the best objective, or end at the first.
     """
@@ -37,6 +44,7 @@ class PgdSettings(AttackSettings):
     surrogate: SurrogateName = "hardtanh"
     iterations: Count = 100
     restarts: Count = 10
+    repeat: Annotated[StrictBool, Later()] = False
     step: Annotated[Positive, Field(le=2)] = 0.1
     stop: Stop = "optimum"
 
@@ -65,7 +73,11 @@ class Pgd(Attack[PgdSettings]):
         ascent = Ascent(
             [Point(s.question, s.seed) for s in searches],
             AscentSettings(
-                settings.surrogate, settings.iterations, settings.restarts, settings.step
+                settings.surrogate,
+                settings.iterations,
+                settings.restarts,
+                settings.step,
+                settings.repeat,
             ),
             threads=searches[0].threads,
         )

@@ -10,6 +10,7 @@ points share its batch.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ class AscentSettings:
     iterations: int
     restarts: int
     step: float
+    repeat: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class Iterate:
     """The batch after some steps.
 
     Args:
-        number: how many steps were taken.
+        number: how many steps were taken, in all rounds.
         objectives: float64 (points,), the best over the restarts, as judged in torch.
         witness: gives that best input of a point.
     """
@@ -82,30 +84,36 @@ class Ascent:
         self._upper = self._tensor([r.upper / r.denominator for r in regions])
         self._clean = self._tensor([r.clean / r.denominator for r in regions])
         self._goal = _GoalMask([p.question for p in points], self._device)
+        self._generators = [torch.Generator().manual_seed(p.seed % 2**63) for p in points]
 
     def run(self) -> Iterator[Iterate]:
+        """Rounds of starts and steps: one, or without end with ``repeat``.
+
+        The first round has the clean input among its starts; the generator of each point goes on
+        from round to round.
+        """
+        starts = self._starts()
+        starts[:, :1] = self._clean
+        yield from self._round(0, starts)
+        for number in itertools.count(1) if self._settings.repeat else ():
+            yield from self._round(number, self._starts())
+
+    def _round(self, number: int, x: Tensor) -> Iterator[Iterate]:
         """The starts, then the batch after each step."""
         activation = ACTIVATIONS[self._settings.surrogate]
+        iterations = self._settings.iterations
         step = self._settings.step * float(self._points[0].question.threat.epsilon)
-        x = self._starts()
-        for number in range(self._settings.iterations + 1):
-            yield self._judged(number, x)
-            if number < self._settings.iterations:
-                width = _width(number, self._settings.iterations)
-                x = self._clip(x + step * torch.sign(self._gradient(x, activation, width)))
+        yield self._judged(number * iterations, x)
+        for taken in range(iterations):
+            gradient = self._gradient(x, activation, _width(taken, iterations))
+            x = self._clip(x + step * torch.sign(gradient))
+            yield self._judged(number * iterations + taken + 1, x)
 
     def _starts(self) -> Tensor:
-        """(points, restarts, pixels): the clean input first, then uniform in the budget."""
-        count, pixels = self._settings.restarts, self._clean.shape[-1]
-        uniform = torch.stack(
-            [
-                torch.rand((count, pixels), generator=torch.Generator().manual_seed(p.seed % 2**63))
-                for p in self._points
-            ]
-        ).to(self._device)
-        starts = self._lower + uniform * (self._upper - self._lower)
-        starts[:, :1] = self._clean
-        return starts
+        """(points, restarts, pixels): uniform in the budget, the next of each generator."""
+        shape = (self._settings.restarts, self._clean.shape[-1])
+        uniform = torch.stack([torch.rand(shape, generator=g) for g in self._generators])
+        return self._lower + uniform.to(self._device) * (self._upper - self._lower)
 
     def _gradient(self, x: Tensor, activation: Activation, width: float) -> Tensor:
         x = x.detach().requires_grad_()

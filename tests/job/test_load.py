@@ -73,6 +73,7 @@ def test_every_job_that_comes_along_is_valid(path):
         ("attack.slow.warm_start.steps=1", r"attack\[1\]\.warm_start\.steps: unknown key"),
         ("attack.pgd.restarts=0", r"attack\[0\]\.restarts: .*at? least|greater.*got 0"),
         ("attack.pgd.restarts=2.5", r"restarts: .*integer; got 2\.5"),
+        ("attack.pgd.repeat=1", r"repeat: .*boolean; got 1"),
         ("attack.pgd.iterations='ten'", r"iterations: .*integer; got 'ten'"),
         ("attack.pgd.surrogate=sigmoid", r"surrogate: .*got 'sigmoid'"),
         ("attack.fgsm.restarts=2", r"unknown attack 'fgsm'; valid: pgd, slow"),

@@ -95,12 +95,32 @@ def test_the_threat_and_the_seed_change_every_key(units_of, override):
 
 @pytest.mark.parametrize(
     "override",
-    ["attack.milp.stop=flip", "attack.milp.warm_start.restarts=3", "attack.milp.name=other"],
+    [
+        "attack.milp.stop=flip",
+        "attack.milp.warm_start.restarts=3",
+        "attack.milp.warm_start.repeat=true",
+        "attack.milp.name=other",
+    ],
 )
 def test_an_attacks_settings_change_its_keys_only(units_of, override):
     before, after = units_of(), units_of(override)
     for old, new in zip(before, after, strict=True):
         assert (old.key == new.key) == (old.attack.kind == "pgd")
+
+
+def test_repeat_changes_the_keys_of_pgd_only(units_of):
+    for old, new in zip(units_of(), units_of("attack.pgd.repeat=true"), strict=True):
+        assert (old.key == new.key) == (old.attack.kind == "milp")
+
+
+def test_keys_of_older_versions_still_hold(units_of):
+    """Rows of run folders are found by these: they may change only with KEY_VERSION."""
+    assert keys(units_of()) == [
+        "0ea550520f89d89033acb83ed08a1b98",
+        "2bfe6c10781d7edf7676e144f66e1750",
+        "7d9a426878969395e91c6529043ffece",
+        "b0a0c524c5047d90c8dfadfcf47e4ab1",
+    ]
 
 
 def test_the_network_changes_every_key(units_of):
