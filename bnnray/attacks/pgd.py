@@ -11,7 +11,7 @@ random starts until the time limit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, StrictBool
 
@@ -20,6 +20,9 @@ from bnnray.attacks.search import Search
 from bnnray.attacks.settings import AttackSettings, Count, Later, Positive, Stop
 from bnnray.encodings import interval_ranges
 from bnnray.verdicts import Status
+
+if TYPE_CHECKING:
+    from bnnray.models.ascent import Iterate
 
 SurrogateName = Literal["hardtanh", "straight-through", "tanh"]
 
@@ -81,20 +84,33 @@ class Pgd(Attack[PgdSettings]):
             ),
             threads=searches[0].threads,
         )
-        ended: dict[int, Status] = {}
+        statuses = [Status.ITERATION_LIMIT] * len(searches)
+        climbing = list(range(len(searches)))
         for iterate in ascent.run():
-            for number, search in enumerate(searches):
-                if number in ended:
-                    continue
-                search.effort.iterations = iterate.number
-                if iterate.objectives[number] > float(search.objective):
-                    search.offer(iterate.witness(number))
-                if search.settled or search.remaining == 0:
-                    ended[number] = search.settled or Status.TIME_LIMIT
-                    search.finish()
-            if len(ended) == len(searches):
+            left = []
+            for place, number in enumerate(climbing):
+                status = _take(searches[number], iterate, place)
+                if status is None:
+                    left.append(place)
+                else:
+                    statuses[number] = status
+            if not left:
                 break
-        return [ended.get(n, Status.ITERATION_LIMIT) for n in range(len(searches))]
+            if len(left) < len(climbing):
+                ascent.keep(left)
+                climbing = [climbing[place] for place in left]
+        return statuses
+
+
+def _take(search: Search, iterate: Iterate, place: int) -> Status | None:
+    """Offers what is better than the incumbent; says why the search has ended, if it has."""
+    search.effort.iterations = iterate.number
+    if iterate.objectives[place] > float(search.objective):
+        search.offer(iterate.witness(place))
+    if search.settled or search.remaining == 0:
+        search.finish()
+        return search.settled or Status.TIME_LIMIT
+    return None
 
 
 def warm_start(search: Search, settings: PgdSettings) -> None:

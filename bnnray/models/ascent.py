@@ -73,7 +73,7 @@ class Ascent:
         device: str | None = None,
     ) -> None:
         torch.set_num_threads(threads)  # of this thread: other slots keep theirs
-        self._points = points
+        self._points = list(points)
         self._settings = settings
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         first = points[0].question
@@ -92,22 +92,32 @@ class Ascent:
         The first round has the clean input among its starts; the generator of each point goes on
         from round to round.
         """
-        starts = self._starts()
-        starts[:, :1] = self._clean
-        yield from self._round(0, starts)
+        self._x = self._starts()
+        self._x[:, :1] = self._clean
+        yield from self._round(0)
         for number in itertools.count(1) if self._settings.repeat else ():
-            yield from self._round(number, self._starts())
+            self._x = self._starts()
+            yield from self._round(number)
 
-    def _round(self, number: int, x: Tensor) -> Iterator[Iterate]:
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Goes on with these of the batch's points only, numbered anew from the next iterate."""
+        places = list(numbers)
+        self._points = [self._points[n] for n in places]
+        self._generators = [self._generators[n] for n in places]
+        self._lower, self._upper = self._lower[places], self._upper[places]
+        self._clean, self._x = self._clean[places], self._x[places]
+        self._goal = _GoalMask([p.question for p in self._points], self._device)
+
+    def _round(self, number: int) -> Iterator[Iterate]:
         """The starts, then the batch after each step."""
         activation = ACTIVATIONS[self._settings.surrogate]
         iterations = self._settings.iterations
         step = self._settings.step * float(self._points[0].question.threat.epsilon)
-        yield self._judged(number * iterations, x)
+        yield self._judged(number * iterations)
         for taken in range(iterations):
-            gradient = self._gradient(x, activation, _width(taken, iterations))
-            x = self._clip(x + step * torch.sign(gradient))
-            yield self._judged(number * iterations + taken + 1, x)
+            gradient = self._gradient(self._x, activation, _width(taken, iterations))
+            self._x = self._clip(self._x + step * torch.sign(gradient))
+            yield self._judged(number * iterations + taken + 1)
 
     def _starts(self) -> Tensor:
         """(points, restarts, pixels): uniform in the budget, the next of each generator."""
@@ -124,13 +134,14 @@ class Ascent:
     def _clip(self, x: Tensor) -> Tensor:
         return torch.minimum(torch.maximum(x, self._lower), self._upper)
 
-    def _judged(self, number: int, x: Tensor) -> Iterate:
+    def _judged(self, number: int) -> Iterate:
+        points, x = self._points, self._x
         objectives = self._goal.objective(self._judge.scores(x))
         best, where = objectives.max(dim=1)
 
         def witness(point: int) -> Witness:
             values = x[point, where[point]].detach().cpu().numpy().astype(np.float64)
-            return self._points[point].question.region.nearest(values)
+            return points[point].question.region.nearest(values)
 
         return Iterate(number, best.cpu().numpy().astype(np.float64), witness)
 

@@ -93,6 +93,17 @@ def test_repeat_goes_on_where_the_first_round_ends():
     assert all((a[0] == b[4]).all() for a, b in zip(alone, rounds, strict=True))
 
 
+def test_a_point_that_ended_leaves_the_others_as_they_are():
+    """Some points flip and leave the batch; the others take the steps that they take alone."""
+    attack = Pgd(PgdSettings(iterations=20, restarts=3, stop="flip"))
+    together = attack.run(tasks(Domain.BOX, 30), InProcess())
+    alone = [attack.run([task], InProcess())[0] for task in tasks(Domain.BOX, 30)]
+    assert {o.status for o in together} == {Status.FLIP_FOUND, Status.ITERATION_LIMIT}
+    for a, b in zip(together, alone, strict=True):
+        assert (a.incumbent.witness == b.incumbent.witness).all()
+        assert (a.status, a.effort.iterations) == (b.status, b.effort.iterations)
+
+
 def test_only_the_first_round_starts_from_the_clean_input():
     rounds = climb(tasks(Domain.BOX), 2, repeat=True, restarts=1)
     clean = np.stack([t.question.region.float_clean for t in tasks(Domain.BOX)])
