@@ -2,20 +2,27 @@
 
 The objective is the loss; every iterate is judged by the true network and the best one kept
 (Madry et al. 2018; on binarized networks as in Khalil et al. 2018).
+
+The iterated FGSM of Khalil et al. 2018 is ``surrogate = "hardtanh"`` with ``restarts = 1``: sign
+steps from the clean input, clipped to the budget and to [0, 1]. With ``repeat`` it goes on from
+random starts until the time limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from bnnray.attacks.base import Attack
 from bnnray.attacks.search import Search
-from bnnray.attacks.settings import AttackSettings, Count, Positive, Stop
+from bnnray.attacks.settings import AttackSettings, Count, Later, Positive, Stop
 from bnnray.encodings import interval_ranges
 from bnnray.verdicts import Status
+
+if TYPE_CHECKING:
+    from bnnray.models.ascent import Iterate
 
 SurrogateName = Literal["hardtanh", "straight-through", "tanh"]
 
@@ -29,6 +36,9 @@ class PgdSettings(AttackSettings):
             falls from 1 to 0.1).
         iterations: gradient steps of each restart.
         restarts: starts; the first is the clean input, the others are uniform in the budget.
+        repeat: after these starts go on with as many random ones, and again, until the time limit
+            or until the search is settled. Only a flip settles it: with ``stop = "optimum"``
+            every unit takes its whole time limit, so a job may want ``stop = "flip"``.
         step: length of a step, as a fraction of epsilon.
         stop: go on after a flip for the best objective, or end at the first.
     """
@@ -37,6 +47,7 @@ class PgdSettings(AttackSettings):
     surrogate: SurrogateName = "hardtanh"
     iterations: Count = 100
     restarts: Count = 10
+    repeat: Annotated[StrictBool, Later()] = False
     step: Annotated[Positive, Field(le=2)] = 0.1
     stop: Stop = "optimum"
 
@@ -65,24 +76,41 @@ class Pgd(Attack[PgdSettings]):
         ascent = Ascent(
             [Point(s.question, s.seed) for s in searches],
             AscentSettings(
-                settings.surrogate, settings.iterations, settings.restarts, settings.step
+                settings.surrogate,
+                settings.iterations,
+                settings.restarts,
+                settings.step,
+                settings.repeat,
             ),
             threads=searches[0].threads,
         )
-        ended: dict[int, Status] = {}
+        statuses = [Status.ITERATION_LIMIT] * len(searches)
+        climbing = list(range(len(searches)))
         for iterate in ascent.run():
-            for number, search in enumerate(searches):
-                if number in ended:
-                    continue
-                search.effort.iterations = iterate.number
-                if iterate.objectives[number] > float(search.objective):
-                    search.offer(iterate.witness(number))
-                if search.settled or search.remaining == 0:
-                    ended[number] = search.settled or Status.TIME_LIMIT
-                    search.finish()
-            if len(ended) == len(searches):
+            left = []
+            for place, number in enumerate(climbing):
+                status = _take(searches[number], iterate, place)
+                if status is None:
+                    left.append(place)
+                else:
+                    statuses[number] = status
+            if not left:
                 break
-        return [ended.get(n, Status.ITERATION_LIMIT) for n in range(len(searches))]
+            if len(left) < len(climbing):
+                ascent.keep(left)
+                climbing = [climbing[place] for place in left]
+        return statuses
+
+
+def _take(search: Search, iterate: Iterate, place: int) -> Status | None:
+    """Offers what is better than the incumbent; says why the search has ended, if it has."""
+    search.effort.iterations = iterate.number
+    if iterate.objectives[place] > float(search.objective):
+        search.offer(iterate.witness(place))
+    if search.settled or search.remaining == 0:
+        search.finish()
+        return search.settled or Status.TIME_LIMIT
+    return None
 
 
 def warm_start(search: Search, settings: PgdSettings) -> None:

@@ -32,6 +32,11 @@ class Outside:
     """Marks a setting that does not belong to a unit's content: a limit or a back end."""
 
 
+class Later:
+    """Marks a setting that came after keys were in use: its default is left out of the content,
+    so that the units of older jobs keep their keys."""
+
+
 Count = Annotated[int, Field(strict=True, ge=1)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Seconds = Annotated[
@@ -74,6 +79,8 @@ def _content(settings: BaseModel) -> dict[str, Any]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if _is_outside(field.metadata) or _is_outside(get_args(field.annotation)):
+            continue
+        if value == field.default and any(isinstance(m, Later) for m in field.metadata):
             continue
         content[name] = _content(value) if isinstance(value, BaseModel) else written[name]
     return content

@@ -19,6 +19,9 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Of Adam's first step.", show_default="0.02")
     ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Only images of these labels.", metavar="3,8")
+    ] = None,
     affine: Annotated[bool, typer.Option("--affine", help="Affine scores.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and order.")] = 0,
     data_dir: DataDir = None,
@@ -34,7 +37,9 @@ def train(
 
     check_writable(output)
     architecture = Architecture(
-        kind="mlp", hidden=_widths(hidden), output="affine" if affine else "plain"
+        kind="mlp",
+        hidden=_numbers(hidden, "--hidden must be widths such as 100,100"),
+        output="affine" if affine else "plain",
     )
     training = Training(
         epochs=epochs,
@@ -42,22 +47,23 @@ def train(
         learning_rate=Training.learning_rate if learning_rate is None else learning_rate,
         seed=seed,
     )
+    kept = None if classes is None else _numbers(classes, "--classes must be labels such as 3,8")
     with TrainingBar() as bar:
         model = train_model(
             architecture,
             training,
-            load_dataset(dataset, "train", data_dir),
-            load_dataset(dataset, "test", data_dir),
+            load_dataset(dataset, "train", data_dir, kept),
+            load_dataset(dataset, "test", data_dir, kept),
             on_epoch=lambda record: bar.update(output.stem, record),
         )
     save_model(model, output)
     typer.echo(f"{output}: test accuracy {100 * model.record['test_accuracy']:.2f} %")
 
 
-def _widths(text: str) -> tuple[int, ...]:
+def _numbers(text: str, expected: str) -> tuple[int, ...]:
     from bnnray.errors import UsageError
 
     try:
         return tuple(int(part) for part in text.replace("x", ",").split(","))
     except ValueError:
-        raise UsageError(f"--hidden must be widths such as 100,100; got {text!r}") from None
+        raise UsageError(f"{expected}; got {text!r}") from None

@@ -3,6 +3,7 @@
 from bnnray.datasets.dataset import SPLITS, Dataset, UInt8Array
 from bnnray.datasets.folders import ENVIRONMENT_VARIABLE, data_folders
 from bnnray.datasets.registry import DATASETS, load_dataset
+from bnnray.datasets.restrict import restrict
 
 __all__ = [
     "DATASETS",
@@ -12,4 +13,5 @@ __all__ = [
     "UInt8Array",
     "data_folders",
     "load_dataset",
+    "restrict",
 ]

@@ -24,7 +24,7 @@ class Dataset:
     Both arrays are made read-only, so that the digest stays true.
 
     Args:
-        name: such as "mnist".
+        name: such as "mnist", or "mnist[3,8]" where only these classes were kept.
         split: "train" or "test".
         images: uint8 (n, *shape), values 0 ... levels; colour images are (32, 32, 3).
         labels: int64 (n,), values 0 ... classes - 1.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bnnray.datasets.cifar import load_cifar10
@@ -10,6 +10,7 @@ from bnnray.datasets.cifar_jpeg import load_cifar10_jpeg
 from bnnray.datasets.dataset import SPLITS, Dataset
 from bnnray.datasets.digits import load_digits
 from bnnray.datasets.mnist import load_fashion_mnist, load_mnist
+from bnnray.datasets.restrict import restrict
 from bnnray.errors import UsageError, unknown_name
 
 Loader = Callable[[str, Path | None], Dataset]
@@ -23,20 +24,27 @@ DATASETS: dict[str, Loader] = {
 }
 
 
-def load_dataset(name: str, split: str, data_dir: Path | None = None) -> Dataset:
+def load_dataset(
+    name: str,
+    split: str,
+    data_dir: Path | None = None,
+    classes: Sequence[int] | None = None,
+) -> Dataset:
     """One split of a data set, read from disk and checked; nothing is downloaded.
 
     Args:
         name: a key of ``DATASETS``.
         split: "train" or "test".
         data_dir: searched before $BNNRAY_DATA and the user's cache.
+        classes: only images of these labels, see :func:`bnnray.datasets.restrict`.
 
     Raises:
-        UsageError: an unknown name or split.
+        UsageError: an unknown name or split, or classes that the data set does not have.
         DataError: files that are missing, unreadable, truncated, swapped or altered.
     """
     if name not in DATASETS:
         raise UsageError(unknown_name("data set", name, DATASETS))
     if split not in SPLITS:
         raise UsageError(unknown_name("split", split, SPLITS))
-    return DATASETS[name](split, data_dir)
+    dataset = DATASETS[name](split, data_dir)
+    return dataset if classes is None else restrict(dataset, classes)

@@ -64,12 +64,15 @@ class DataSpec(Section):
     Attributes:
         dataset: a name of :data:`bnnray.datasets.DATASETS`.
         split: test or train.
+        classes: only images of these labels, which become 0, 1, ... as listed, for training too;
+            points then number the images that are left.
         points: how many, from the first on, or a list of numbers.
         select: "all", or "correct": only images that the model gets right.
     """
 
     dataset: str
     split: Literal["test", "train"] = "test"
+    classes: list[StrictInt] | None = None
     points: Count | Annotated[list[StrictInt], Field(min_length=1)] = 100
     select: Literal["all", "correct"] = "all"
 
@@ -78,6 +81,13 @@ class DataSpec(Section):
     def _known(cls, value: str) -> str:
         if value not in DATASETS:
             raise ValueError(unknown_name("data set", value, DATASETS))
+        return value
+
+    @field_validator("classes")
+    @classmethod
+    def _different(cls, value: list[int] | None) -> list[int] | None:
+        if value is not None and (len(set(value)) < max(2, len(value)) or min(value) < 0):
+            raise ValueError("expected at least two different labels from 0 on")
         return value
 
     @field_validator("points", mode="before")

@@ -156,7 +156,7 @@ def _unit(
     point: int,
     threat: Threat,
 ) -> Unit:
-    asked = {
+    asked: dict[str, Any] = {
         "version": KEY_VERSION,
         "network": network.digest,
         "point": point,
@@ -170,6 +170,8 @@ def _unit(
         "against": threat.against.value,
         "tie": threat.tie.value,
     }
+    if job.data.classes is not None:  # rows hold labels, and these depend on the classes' order
+        asked["classes"] = job.data.classes
     return Unit(
         key=_digest({**asked, "attack": attack.content(), "seed": job.seed}),
         question=_digest(asked),

@@ -10,6 +10,7 @@ points share its batch.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ class AscentSettings:
     iterations: int
     restarts: int
     step: float
+    repeat: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class Iterate:
     """The batch after some steps.
 
     Args:
-        number: how many steps were taken.
+        number: how many steps were taken, in all rounds.
         objectives: float64 (points,), the best over the restarts, as judged in torch.
         witness: gives that best input of a point.
     """
@@ -71,7 +73,7 @@ class Ascent:
         device: str | None = None,
     ) -> None:
         torch.set_num_threads(threads)  # of this thread: other slots keep theirs
-        self._points = points
+        self._points = list(points)
         self._settings = settings
         self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         first = points[0].question
@@ -82,30 +84,46 @@ class Ascent:
         self._upper = self._tensor([r.upper / r.denominator for r in regions])
         self._clean = self._tensor([r.clean / r.denominator for r in regions])
         self._goal = _GoalMask([p.question for p in points], self._device)
+        self._generators = [torch.Generator().manual_seed(p.seed % 2**63) for p in points]
 
     def run(self) -> Iterator[Iterate]:
+        """Rounds of starts and steps: one, or without end with ``repeat``.
+
+        The first round has the clean input among its starts; the generator of each point goes on
+        from round to round.
+        """
+        self._x = self._starts()
+        self._x[:, :1] = self._clean
+        yield from self._round(0)
+        for number in itertools.count(1) if self._settings.repeat else ():
+            self._x = self._starts()
+            yield from self._round(number)
+
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Goes on with these of the batch's points only, numbered anew from the next iterate."""
+        places = list(numbers)
+        self._points = [self._points[n] for n in places]
+        self._generators = [self._generators[n] for n in places]
+        self._lower, self._upper = self._lower[places], self._upper[places]
+        self._clean, self._x = self._clean[places], self._x[places]
+        self._goal = _GoalMask([p.question for p in self._points], self._device)
+
+    def _round(self, number: int) -> Iterator[Iterate]:
         """The starts, then the batch after each step."""
         activation = ACTIVATIONS[self._settings.surrogate]
+        iterations = self._settings.iterations
         step = self._settings.step * float(self._points[0].question.threat.epsilon)
-        x = self._starts()
-        for number in range(self._settings.iterations + 1):
-            yield self._judged(number, x)
-            if number < self._settings.iterations:
-                width = _width(number, self._settings.iterations)
-                x = self._clip(x + step * torch.sign(self._gradient(x, activation, width)))
+        yield self._judged(number * iterations)
+        for taken in range(iterations):
+            gradient = self._gradient(self._x, activation, _width(taken, iterations))
+            self._x = self._clip(self._x + step * torch.sign(gradient))
+            yield self._judged(number * iterations + taken + 1)
 
     def _starts(self) -> Tensor:
-        """(points, restarts, pixels): the clean input first, then uniform in the budget."""
-        count, pixels = self._settings.restarts, self._clean.shape[-1]
-        uniform = torch.stack(
-            [
-                torch.rand((count, pixels), generator=torch.Generator().manual_seed(p.seed % 2**63))
-                for p in self._points
-            ]
-        ).to(self._device)
-        starts = self._lower + uniform * (self._upper - self._lower)
-        starts[:, :1] = self._clean
-        return starts
+        """(points, restarts, pixels): uniform in the budget, the next of each generator."""
+        shape = (self._settings.restarts, self._clean.shape[-1])
+        uniform = torch.stack([torch.rand(shape, generator=g) for g in self._generators])
+        return self._lower + uniform.to(self._device) * (self._upper - self._lower)
 
     def _gradient(self, x: Tensor, activation: Activation, width: float) -> Tensor:
         x = x.detach().requires_grad_()
@@ -116,13 +134,14 @@ class Ascent:
     def _clip(self, x: Tensor) -> Tensor:
         return torch.minimum(torch.maximum(x, self._lower), self._upper)
 
-    def _judged(self, number: int, x: Tensor) -> Iterate:
+    def _judged(self, number: int) -> Iterate:
+        points, x = self._points, self._x
         objectives = self._goal.objective(self._judge.scores(x))
         best, where = objectives.max(dim=1)
 
         def witness(point: int) -> Witness:
             values = x[point, where[point]].detach().cpu().numpy().astype(np.float64)
-            return self._points[point].question.region.nearest(values)
+            return points[point].question.region.nearest(values)
 
         return Iterate(number, best.cpu().numpy().astype(np.float64), witness)
 

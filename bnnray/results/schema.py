@@ -25,7 +25,9 @@ RESULTS = (
     Column("key", "string", "content key of the unit"),
     Column("question", "string", "content key of the question: the unit without its attack"),
     Column("job", "string", "name of the job"),
-    Column("dataset", "string", "name of the data set"),
+    Column(
+        "dataset", "string", "name of the data set; mnist[3,8] where a job keeps these classes only"
+    ),
     Column("split", "string", "train or test"),
     Column("point", "int64", "number of the image in the split, from 0"),
     Column("label", "int64", "true class"),

@@ -49,7 +49,8 @@ def training_splits(job: Job, data: Dataset, data_dir: Path | None) -> dict[str,
     if all(spec.path is not None for spec in job.model):
         return {}
     others = {"train", "test"} - {data.split}
-    read = {split: load_dataset(job.data.dataset, split, data_dir) for split in others}
+    spec = job.data
+    read = {s: load_dataset(spec.dataset, s, data_dir, spec.classes) for s in others}
     return {**read, data.split: data}
 
 

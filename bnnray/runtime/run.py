@@ -82,7 +82,7 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
     Raises:
         BnnrayError: what is wrong and what to do; nothing is half-written.
     """
-    data = load_dataset(job.data.dataset, job.data.split, options.data_dir)
+    data = load_dataset(job.data.dataset, job.data.split, options.data_dir, job.data.classes)
     check_job(job, data)
     splits = training_splits(job, data, options.data_dir)
     models = read_models(job, data)

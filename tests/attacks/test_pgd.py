@@ -1,5 +1,7 @@
 """PGD: what is promised equal is equal, and limits hold."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 from tiny import Size, random_network
@@ -68,3 +70,65 @@ def test_stops_at_the_first_flip_and_at_the_time_limit():
     assert all(o.incumbent.replayed.flipped for o in ended)
     hasty = Pgd(PgdSettings(time_limit=1e-3, iterations=10**6)).run(tasks(Domain.BOX), InProcess())
     assert all(o.status is Status.TIME_LIMIT for o in hasty)
+
+
+def climb(points: list[Task], rounds: int, *, repeat: bool, restarts: int = 3) -> list[np.ndarray]:
+    """The witnesses (points, pixels) of each iterate, of that many rounds of 4 steps."""
+    ascent = Ascent(
+        [Point(t.question, t.seed) for t in points],
+        AscentSettings("hardtanh", iterations=4, restarts=restarts, step=0.1, repeat=repeat),
+    )
+    taken = list(islice(ascent.run(), rounds * 5))
+    assert [i.number for i in taken] == [4 * r + n for r in range(rounds) for n in range(5)]
+    return [np.stack([i.witness(n) for n in range(len(points))]) for i in taken]
+
+
+def test_repeat_goes_on_where_the_first_round_ends():
+    once = climb(tasks(Domain.BOX), 1, repeat=False)
+    rounds = climb(tasks(Domain.BOX), 3, repeat=True)
+    assert all((a == b).all() for a, b in zip(once, rounds, strict=False))
+    starts = np.stack(rounds[::5])
+    assert (starts[1] != starts[2]).any(axis=1).all()
+    alone = climb(tasks(Domain.BOX)[4:5], 3, repeat=True)
+    assert all((a[0] == b[4]).all() for a, b in zip(alone, rounds, strict=True))
+
+
+def test_a_point_that_ended_leaves_the_others_as_they_are():
+    """Some points flip and leave the batch; the others take the steps that they take alone."""
+    attack = Pgd(PgdSettings(iterations=20, restarts=3, stop="flip"))
+    together = attack.run(tasks(Domain.BOX, 30), InProcess())
+    alone = [attack.run([task], InProcess())[0] for task in tasks(Domain.BOX, 30)]
+    assert {o.status for o in together} == {Status.FLIP_FOUND, Status.ITERATION_LIMIT}
+    for a, b in zip(together, alone, strict=True):
+        assert (a.incumbent.witness == b.incumbent.witness).all()
+        assert (a.status, a.effort.iterations) == (b.status, b.effort.iterations)
+
+
+def test_only_the_first_round_starts_from_the_clean_input():
+    rounds = climb(tasks(Domain.BOX), 2, repeat=True, restarts=1)
+    clean = np.stack([t.question.region.float_clean for t in tasks(Domain.BOX)])
+    assert rounds[0] == pytest.approx(clean)
+    assert (np.abs(rounds[5] - clean).max(axis=1) > 0.04).all()
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_repeat_ends_at_the_time_limit_and_keeps_the_best(count):
+    settings = {"iterations": 4, "restarts": 2}
+    once = Pgd(PgdSettings(**settings)).run(tasks(Domain.BOX, count), InProcess())
+    long = Pgd(PgdSettings(**settings, repeat=True, time_limit=0.5)).run(
+        tasks(Domain.BOX, count), InProcess()
+    )
+    for a, b in zip(once, long, strict=True):
+        assert (a.status, b.status) == (Status.ITERATION_LIMIT, Status.TIME_LIMIT)
+        assert b.effort.iterations > a.effort.iterations == 4
+        assert 0.5 <= b.seconds < 1.5
+        assert b.incumbent.objective >= a.incumbent.objective
+
+
+def test_repeat_ends_at_the_first_flip_where_that_is_asked_for():
+    attack = Pgd(PgdSettings(iterations=3, restarts=1, repeat=True, stop="flip", time_limit=2.0))
+    found = attack.run(tasks(Domain.BOX, 30), InProcess())
+    flips = [o for o in found if o.status is Status.FLIP_FOUND]
+    assert any(o.effort.iterations > 3 for o in flips)
+    assert all(o.incumbent.replayed.flipped and o.seconds < 2 for o in flips)
+    assert all(o.status is Status.TIME_LIMIT for o in found if o not in flips)

@@ -143,6 +143,19 @@ def test_train_and_import_write_models_that_run(place):
         assert "100" in bnnray("run", f"{model}.toml", "--local", folder=place).stdout
 
 
+def test_train_on_some_classes_and_attack_the_network(place):
+    arguments = ["train", "digits", "--hidden", "12", "--epochs", "1", "--classes", "3,8"]
+    assert "two.bnn: test accuracy" in bnnray(*arguments, "-o", "two.bnn", folder=place).stdout
+    text = JOB.replace("hidden = [8]", 'path = "two.bnn"').replace("train =", "# train =")
+    (place / "two.toml").write_text(text.replace('name = "small"', 'name = "two"'))
+    done = bnnray("run", "two.toml", "--local", folder=place, code=2)
+    assert "does not fit digits: " in done.stderr
+    bnnray("run", "two.toml", "--local", "--set", "data.classes=[3, 8]", folder=place)
+    sql = "select distinct dataset from results"
+    found = bnnray("query", "two", sql, "--format", "json", folder=place).stdout
+    assert json.loads(found) == [{"dataset": "digits[3,8]"}]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -155,6 +168,9 @@ def test_train_and_import_write_models_that_run(place):
         (["query", "small", "select nothing"], 2, "the query failed"),
         (["train", "mnits", "--hidden", "9", "-o", "x.bnn"], 2, "did you mean 'mnist'"),
         (["train", "digits", "--hidden", "a,b", "-o", "x.bnn"], 2, "--hidden must be widths"),
+        (["train", "digits", "--hidden", "9", "--classes", "3", "-o", "x.bnn"], 2, "two different"),
+        (["train", "digits", "--hidden", "9", "--classes", "a", "-o", "x.bnn"], 2, "such as 3,8"),
+        (["run", "small.toml", "--set", "data.classes=[3, 10]", "--local"], 2, "digits's 0 to 9"),
         (["import", "none.npz", "-o", "x.bnn"], 2, "none.npz"),
         (["import", "small.toml", "-o", "x.bnn"], 2, "not an .npz file"),
         (["config", "small.toml", "--set", "x"], 2, "--set takes place=value"),

@@ -53,7 +53,8 @@ def test_reads_a_good_job(job_file):
 
 
 def test_what_it_writes_it_reads(job_file):
-    job = load_job(job_file(GOOD)).job
+    job = load_job(job_file(GOOD), ["data.classes=[8, 3]"]).job
+    assert job.data.classes == [8, 3]
     assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
 
 
@@ -73,6 +74,7 @@ def test_every_job_that_comes_along_is_valid(path):
         ("attack.slow.warm_start.steps=1", r"attack\[1\]\.warm_start\.steps: unknown key"),
         ("attack.pgd.restarts=0", r"attack\[0\]\.restarts: .*at? least|greater.*got 0"),
         ("attack.pgd.restarts=2.5", r"restarts: .*integer; got 2\.5"),
+        ("attack.pgd.repeat=1", r"repeat: .*boolean; got 1"),
         ("attack.pgd.iterations='ten'", r"iterations: .*integer; got 'ten'"),
         ("attack.pgd.surrogate=sigmoid", r"surrogate: .*got 'sigmoid'"),
         ("attack.fgsm.restarts=2", r"unknown attack 'fgsm'; valid: pgd, slow"),
@@ -86,6 +88,11 @@ def test_every_job_that_comes_along_is_valid(path):
         ("model.a.name='x y'", r"model\[0\]\.name: expected letters.*got 'x y'"),
         ("data.dataset=mnits", r"data\.dataset: unknown data set 'mnits'; did you mean 'mnist'"),
         ("data.split=valid", r"data\.split: .*got 'valid'"),
+        ("data.classes=[3]", r"data\.classes: expected at least two different labels.*got \[3\]"),
+        ("data.classes=[3, 3]", r"data\.classes: expected at least two different labels"),
+        ("data.classes=[-1, 3]", r"data\.classes: expected .* labels from 0 on; got \[-1, 3\]"),
+        ("data.classes=[3, '8']", r"data\.classes\[1\]: .*integer; got '8'"),
+        ("data.classes=3", r"data\.classes: .*list; got 3"),
         ("data.points=0", r"data\.points: .*got 0"),
         ("data.points=true", r"data\.points: .*got True"),
         ("data.points=[]", r"data\.points: expected at least one point"),

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tiny import Size, random_network
 
 from bnnray.datasets import load_dataset
 from bnnray.errors import JobError
-from bnnray.job import load_job, make_units, shards
+from bnnray.job import check_job, load_job, make_units, shards
 from bnnray.models import load_model
 
 JOB = """
@@ -95,12 +97,32 @@ def test_the_threat_and_the_seed_change_every_key(units_of, override):
 
 @pytest.mark.parametrize(
     "override",
-    ["attack.milp.stop=flip", "attack.milp.warm_start.restarts=3", "attack.milp.name=other"],
+    [
+        "attack.milp.stop=flip",
+        "attack.milp.warm_start.restarts=3",
+        "attack.milp.warm_start.repeat=true",
+        "attack.milp.name=other",
+    ],
 )
 def test_an_attacks_settings_change_its_keys_only(units_of, override):
     before, after = units_of(), units_of(override)
     for old, new in zip(before, after, strict=True):
         assert (old.key == new.key) == (old.attack.kind == "pgd")
+
+
+def test_repeat_changes_the_keys_of_pgd_only(units_of):
+    for old, new in zip(units_of(), units_of("attack.pgd.repeat=true"), strict=True):
+        assert (old.key == new.key) == (old.attack.kind == "milp")
+
+
+def test_keys_of_older_versions_still_hold(units_of):
+    """Rows of run folders are found by these: they may change only with KEY_VERSION."""
+    assert keys(units_of()) == [
+        "0ea550520f89d89033acb83ed08a1b98",
+        "2bfe6c10781d7edf7676e144f66e1750",
+        "7d9a426878969395e91c6529043ffece",
+        "b0a0c524c5047d90c8dfadfcf47e4ab1",
+    ]
 
 
 def test_the_network_changes_every_key(units_of):
@@ -125,6 +147,33 @@ def test_points_by_number_and_correct_ones(units_of, data, nets):
     chosen = [u.point for u in units_of("data.points=200", "data.select=correct")[:200]]
     assert len(chosen) == 200
     assert not set(chosen) & set(wrong)
+
+
+def test_classes_change_every_key(tmp_path, real_data):
+    """Also their order alone, for a network that fits both: rows hold labels."""
+    network = random_network(
+        np.random.default_rng(3), Size(pixels=784, hidden=(5,), classes=2, levels=255), nasty=False
+    )
+    path = tmp_path / "job.toml"
+    path.write_text(JOB)
+    found: list[str] = []
+    for classes in ([3, 8], [8, 3], [3, 5]):
+        job = load_job(path, [f"data.classes={classes}"]).job
+        data = load_dataset("mnist", "test", real_data, classes)
+        found += keys(make_units(job, data, {"net": network}))
+    assert len(set(found)) == len(found) == 3 * 4
+
+
+def test_what_the_restricted_data_does_not_have(tmp_path, real_data):
+    data = load_dataset("mnist", "test", real_data, [3, 8])
+    path = tmp_path / "job.toml"
+    path.write_text(JOB)
+    classes = "data.classes=[3, 8]"
+    check_job(load_job(path, [classes, "data.points=1984", "threat.goal=1"]).job, data)
+    with pytest.raises(JobError, match=r"mnist\[3,8\] test has 1984 points; got 1985"):
+        check_job(load_job(path, [classes, "data.points=1985"]).job, data)
+    with pytest.raises(JobError, match=r"mnist\[3,8\] has classes 0 to 1; got 3"):
+        check_job(load_job(path, [classes, "threat.goal=3"]).job, data)
 
 
 def test_points_that_are_not_there(units_of):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bnnray.datasets import load_dataset
 from bnnray.errors import DataError, JobError, LicenceError, ModelError, StorageError
 from bnnray.job import load_job
 from bnnray.models import load_model
@@ -186,6 +187,26 @@ def test_what_ended_without_its_limit_satisfies_a_larger_one(job, tmp_path):
     again = Listener()
     run_job(job("data.points=1", "attack.pgd.time_limit=9min"), options, again)
     assert again.begun == (4, 4)
+
+
+def test_a_job_of_two_classes_trains_and_attacks_only_these(job, tmp_path):
+    options = RunOptions(tmp_path / "runs", local=True)
+    result = run_job(job("data.classes=[8, 3]"), options, Listener())
+    assert (result.left, result.failed) == (0, 0)
+    (path,) = (result.folder.path / "models").glob("*.bnn")
+    model = load_model(path)
+    data = load_dataset("digits", "test", classes=[8, 3])
+    assert (model.dataset, model.network.classes) == ("digits[8,3]", 2)
+    assert model.record["test_digest"] == data.digest
+    found = query(
+        result.folder, "select distinct point, dataset, label, predicted, target from results"
+    )
+    assert {row[1] for row in found.rows} == {"digits[8,3]"}
+    assert {row[0]: row[2] for row in found.rows} == {p: int(data.labels[p]) for p in range(4)}
+    assert all(target == 1 - predicted for *_, predicted, target in found.rows)
+    more = Listener()
+    run_job(job("data.classes=[8, 3, 5]"), options, more)
+    assert (more.epochs, more.begun) == (4, (16, 0))
 
 
 def test_models_by_path_and_a_model_that_does_not_fit(local_run, job, tmp_path, networks):
