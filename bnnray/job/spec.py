@@ -21,6 +21,7 @@ from pydantic import (
 from bnnray.attacks import AttackSettings, Count, Positive
 from bnnray.datasets import DATASETS
 from bnnray.errors import UsageError, unknown_name
+from bnnray.job.mask import Mask
 from bnnray.models import Training
 from bnnray.threat import Against, Domain, Goal, Threat, Tie, format_epsilon, parse_epsilon
 
@@ -148,6 +149,8 @@ class ThreatSpec(Section):
 
     Attributes:
         levels: of the grid; those of the data unless given.
+        mask: which pixels may change, a rectangle or a file; all unless given.
+        max_pixels: how many may change at once; any number unless given.
     """
 
     norm: Literal["linf"] = "linf"
@@ -157,6 +160,8 @@ class ThreatSpec(Section):
     goal: str = "runner-up"
     against: Against = Against.PREDICTED
     tie: Tie = Tie.KEEP
+    mask: Mask | None = None
+    max_pixels: Count | None = None
 
     @field_validator("goal", mode="before")
     @classmethod
@@ -178,8 +183,8 @@ class ThreatSpec(Section):
             raise ValueError("epsilon lists a budget twice")
         return self
 
-    def threat(self, epsilon: Fraction, levels: int) -> Threat:
-        """The threat of one budget on data with these levels."""
+    def threat(self, epsilon: Fraction, levels: int, mask: frozenset[int] | None) -> Threat:
+        """The threat of one budget on data with these levels, the mask as pixels of its images."""
         return Threat(
             epsilon=epsilon,
             domain=self.domain,
@@ -187,6 +192,8 @@ class ThreatSpec(Section):
             goal=Goal(self.goal),
             against=self.against,
             tie=self.tie,
+            mask=mask,
+            max_pixels=self.max_pixels,
         )
 
 

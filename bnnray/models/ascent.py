@@ -81,6 +81,8 @@ class Ascent:
         self._lower = self._tensor([r.lower / r.denominator for r in regions])
         self._upper = self._tensor([r.upper / r.denominator for r in regions])
         self._clean = self._tensor([r.clean / r.denominator for r in regions])
+        limited = any(r.max_pixels is not None for r in regions)
+        self._most = first.threat.max_pixels if limited else None
         self._goal = _GoalMask([p.question for p in points], self._device)
 
     def run(self) -> Iterator[Iterate]:
@@ -92,20 +94,25 @@ class Ascent:
             yield self._judged(number, x)
             if number < self._settings.iterations:
                 width = _width(number, self._settings.iterations)
-                x = self._clip(x + step * torch.sign(self._gradient(x, activation, width)))
+                gradient = self._gradient(x, activation, width)
+                x = self._project(x + step * torch.sign(gradient), gradient)
 
     def _starts(self) -> Tensor:
-        """(points, restarts, pixels): the clean input first, then uniform in the budget."""
-        count, pixels = self._settings.restarts, self._clean.shape[-1]
-        uniform = torch.stack(
-            [
-                torch.rand((count, pixels), generator=torch.Generator().manual_seed(p.seed % 2**63))
-                for p in self._points
-            ]
-        ).to(self._device)
-        starts = self._lower + uniform * (self._upper - self._lower)
+        """(points, restarts, pixels): the clean input first, then uniform in the budget.
+
+        Where the number of changed pixels is limited, random ones of those that can are changed.
+        """
+        generators = [torch.Generator().manual_seed(p.seed % 2**63) for p in self._points]
+        starts = self._lower + self._uniform(generators) * (self._upper - self._lower)
+        if self._most is not None:
+            free = (self._upper > self._lower).float()
+            starts = self._keep(starts, self._uniform(generators) + free, self._most)
         starts[:, :1] = self._clean
         return starts
+
+    def _uniform(self, generators: Sequence[torch.Generator]) -> Tensor:
+        shape = (self._settings.restarts, self._clean.shape[-1])
+        return torch.stack([torch.rand(shape, generator=g) for g in generators]).to(self._device)
 
     def _gradient(self, x: Tensor, activation: Activation, width: float) -> Tensor:
         x = x.detach().requires_grad_()
@@ -113,16 +120,29 @@ class Ascent:
         (gradient,) = torch.autograd.grad(objective.sum(), x)
         return gradient
 
-    def _clip(self, x: Tensor) -> Tensor:
-        return torch.minimum(torch.maximum(x, self._lower), self._upper)
+    def _project(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Into the budget; of too many changed pixels those with the largest first-order gain."""
+        x = torch.minimum(torch.maximum(x, self._lower), self._upper)
+        if self._most is None:
+            return x
+        return self._keep(x, (gradient * (x - self._clean)).abs(), self._most)
+
+    def _keep(self, x: Tensor, merit: Tensor, most: int) -> Tensor:
+        """The inputs with all but the ``most`` pixels of the largest merit put back to clean."""
+        kept = torch.zeros_like(x, dtype=torch.bool)
+        kept.scatter_(-1, merit.topk(most, dim=-1).indices, value=True)
+        return torch.where(kept, x, self._clean)
 
     def _judged(self, number: int, x: Tensor) -> Iterate:
         objectives = self._goal.objective(self._judge.scores(x))
         best, where = objectives.max(dim=1)
 
         def witness(point: int) -> Witness:
-            values = x[point, where[point]].detach().cpu().numpy().astype(np.float64)
-            return self._points[point].question.region.nearest(values)
+            region = self._points[point].question.region
+            best = x[point, where[point]].detach()
+            moved = (best != self._clean[point, 0]).cpu().numpy()
+            values = np.where(moved, best.cpu().numpy().astype(np.float64), region.float_clean)
+            return region.nearest(values)
 
         return Iterate(number, best.cpu().numpy().astype(np.float64), witness)
 

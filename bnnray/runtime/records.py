@@ -91,6 +91,8 @@ def _asked(unit: Unit, question: Question, outcome: Outcome) -> dict[str, Any]:
         "eps_den": threat.epsilon.denominator,
         "domain": threat.domain.value,
         "levels": threat.levels if threat.domain is Domain.GRID else None,
+        "mask_pixels": None if threat.mask is None else len(threat.mask),
+        "max_pixels": threat.max_pixels,
         "objective_clean": float(question.clean_objective) if question.targets else None,
         "objective_max": float(question.maximum) if question.targets else None,
     }
@@ -117,6 +119,7 @@ def _found(question: Question, outcome: Outcome) -> dict[str, Any]:
             "normalized": float(replayed.objective) / maximum if maximum else None,
             "adversarial_class": replayed.adversarial_class,
             "linf": replayed.linf,
+            "l1": replayed.l1,
             "l2": replayed.l2,
             "l0": replayed.l0,
         }

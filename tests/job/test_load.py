@@ -57,6 +57,20 @@ def test_what_it_writes_it_reads(job_file):
     assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
 
 
+@pytest.mark.parametrize("mask", ["{top=1, left=2, height=3, width=4}", "some/patch.npy"])
+def test_a_mask_is_written_as_it_was_given(job_file, mask):
+    loaded = load_job(job_file(GOOD), [f"threat.mask={mask}", "threat.max_pixels=3"])
+    written = loaded.job.dump()
+    assert load_job(job_file(tomli_w.dumps(written))).job == loaded.job
+    places = {place: value for place, value, _ in loaded.values()}
+    assert places["threat.max_pixels"] == 3
+    if "{" in mask:
+        assert ("threat.mask.top", 1, "flag") in list(loaded.values())
+        assert places["threat.mask.height"] == 3
+    else:
+        assert (places["threat.mask"], loaded.job.threat.mask) == (mask, Path(mask))
+
+
 @pytest.mark.parametrize("path", sorted(JOBS.glob("*.toml")), ids=lambda p: p.name)
 def test_every_job_that_comes_along_is_valid(path):
     assert load_job(path).job.name == path.stem
@@ -98,6 +112,11 @@ def test_every_job_that_comes_along_is_valid(path):
         ("threat.domain=cube", r"threat\.domain: .*'box' or 'grid'; got 'cube'"),
         ("threat.levels=16", r"levels only mean something with domain = \"grid\""),
         ("threat.goal=second", r"threat\.goal: goal must be .*got 'second'"),
+        ("threat.max_pixels=0", r"threat\.max_pixels: .*got 0"),
+        ("threat.mask=3", r"threat\.mask: expected a table with top.*or a file's path; got 3"),
+        ("threat.mask={top=1}", r"threat\.mask\.left: expected a value; it is missing"),
+        ("threat.mask={tob=1}", r"threat\.mask\.tob: unknown key 'tob'; did you mean 'top'"),
+        ("threat.mask.top=-1", r"threat\.mask\.top: .*greater.*got -1"),
         ("threat.norm=l2", r"threat\.norm: .*'linf'; got 'l2'"),
         ("seed=-1", r"seed: .*got -1"),
         ("name='../x'", r"name: expected letters"),
