@@ -78,7 +78,7 @@ class Attack(ABC, Generic[S]):
         threads: int = 1,
         ending: threading.Event | None = None,
     ) -> list[Outcome]:
-        """Searches each task and says what is known; never raises for a failed search.
+        """Searches each task and says what is known; a failed search is an outcome too.
 
         Args:
             tasks: questions on one network. More than one only for batched attacks.
@@ -88,7 +88,12 @@ class Attack(ABC, Generic[S]):
 
         Returns:
             One outcome a task, in their order.
+
+        Raises:
+            UsageError: settings that do not fit a question's domain.
         """
+        for domain in {task.question.threat.domain for task in tasks}:
+            self.settings.check_domain(domain)
         asked = [task for task in tasks if task.question.targets]
         found = iter(self._search_all(asked, solver, threads, ending))
         return [next(found) if task.question.targets else _nothing_asked() for task in tasks]

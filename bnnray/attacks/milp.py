@@ -1,4 +1,4 @@
-"""The complete attack by mixed-integer programming, on the tight form."""
+"""The complete attack by mixed-integer programming."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from bnnray.attacks.pgd import Pgd, PgdSettings, warm_start
 from bnnray.attacks.search import Search
 from bnnray.attacks.settings import AttackSettings, BackendName, Outside, Stop
 from bnnray.encodings import (
+    Encoding,
     LayerRange,
     TightEncoding,
     Wanted,
+    check_paper_domain,
+    encode_paper,
     encode_tight,
     interval_bound,
     interval_ranges,
@@ -30,17 +33,22 @@ class MilpSettings(AttackSettings):
     """Settings of ``kind = "milp"``.
 
     Attributes:
-        formulation: "tight", see :mod:`bnnray.encodings.tight`.
+        formulation: "tight", see :mod:`bnnray.encodings.tight`, or "paper", as Khalil et al.
+            (2018) print it, see :mod:`bnnray.encodings.paper`: on the box only.
         stop: prove the optimum, or end at the first flip or the proof that there is none.
         backend: "auto" is Gurobi where its licence admits the model, HiGHS elsewhere.
         warm_start: a PGD attack whose best point is the start; the clean input without one.
     """
 
     kind: Literal["milp"] = "milp"
-    formulation: Literal["tight"] = "tight"
+    formulation: Literal["tight", "paper"] = "tight"
     stop: Stop = "optimum"
     backend: Annotated[BackendName, Outside()] = "auto"
     warm_start: PgdSettings | None = None
+
+    def check_domain(self, domain: Domain) -> None:
+        if self.formulation == "paper":
+            check_paper_domain(domain)
 
 
 class Milp(Attack[MilpSettings]):
@@ -83,7 +91,8 @@ class Milp(Attack[MilpSettings]):
         began = time.monotonic()
         starts_here = search.stop == "optimum" and objective.target == search.best_target
         cut = None if starts_here else cutoff
-        encoding = encode_tight(search.question, objective, ranges, Wanted(cutoff=cut))
+        encode = encode_paper if self.settings.formulation == "paper" else encode_tight
+        encoding: Encoding = encode(search.question, objective, ranges, Wanted(cutoff=cut))
         start = encoding.assignment(search.incumbent.witness) if starts_here else None
         search.effort.build_seconds += time.monotonic() - began
         floor = -math.inf if cut is None else objective.attainable_floor(cut - objective.step / 2)
@@ -166,12 +175,13 @@ def _limits(search: Search) -> Limits:
     return Limits(search.remaining, search.threads, search.seed)
 
 
-def _offer(search: Search, encoding: TightEncoding, values: FloatArray) -> None:
-    """Offers a solver's assignment; on the box an input inside its signs where that is needed."""
+def _offer(search: Search, encoding: Encoding, values: FloatArray) -> None:
+    """Offers a solver's assignment; of the tight form on the box an input inside its signs where
+    that is needed."""
     claimed = encoding.claimed(values)
     if claimed <= search.objective or search.offer(encoding.witness(values), claimed):
         return
-    if search.question.threat.domain is Domain.BOX:
+    if isinstance(encoding, TightEncoding) and search.question.threat.domain is Domain.BOX:
         realised = realise(encoding, values, search.remaining)
         if realised is not None:
             search.offer(realised, claimed)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from bnnray.threat import Domain
+
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -62,6 +64,13 @@ class AttackSettings(BaseModel):
     def model_post_init(self, _context: Any) -> None:
         if not self.name:
             object.__setattr__(self, "name", self.kind)
+
+    def check_domain(self, domain: Domain) -> None:
+        """Refuses a domain that the attack cannot search.
+
+        Raises:
+            UsageError: which setting does not fit which domain.
+        """
 
     def content(self) -> dict[str, Any]:
         """The settings that can change an answer: no limits, no back end."""

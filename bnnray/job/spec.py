@@ -218,6 +218,15 @@ class Job(Section):
     attack: Annotated[list[AttackSettings], Field(min_length=1)]
     resources: ResourceSpec = ResourceSpec()
 
+    @model_validator(mode="after")
+    def _attacks_fit_the_domain(self) -> Job:
+        for attack in self.attack:
+            try:
+                attack.check_domain(self.threat.domain)
+            except UsageError as error:
+                raise ValueError(f"attack {attack.name!r}: {error}") from None
+        return self
+
     def dump(self) -> dict[str, Any]:
         """Every value, as TOML can hold it."""
         written = self.model_dump(mode="json", exclude={"attack"}, exclude_none=True)

@@ -119,6 +119,39 @@ def test_on_networks_without_ties_at_thresholds_nothing_stays_open(domain, chunk
         assert (outcome.status, outcome.bound) == (Status.OPTIMAL, true), f"seed {seed}"
 
 
+@pytest.mark.parametrize("nasty", [False, True])
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_the_papers_form_is_never_wrong_and_closes_where_nothing_lies_on_a_threshold(name, nasty):
+    """It admits both signs at a threshold: a claim there is denied, and the bound is kept."""
+    attack = Milp(MilpSettings(backend=name, formulation="paper"))
+    denied, asked = 0, questions(Domain.BOX, 0, nasty=nasty, local=True)
+    for seed, question in asked:
+        true = true_maximum(question)
+        outcome = attack.run([Task(question, seed)], InProcess())[0]
+        where = f"seed {seed} {outcome.status} {outcome.message}"
+        check_common(question, outcome, true, where)
+        assert nasty or outcome.bound == true, where
+        if outcome.status is Status.BAD_WITNESS:
+            denied += 1
+            assert outcome.claimed > outcome.incumbent.objective, where
+        else:
+            assert (outcome.status, outcome.replay) == (Status.OPTIMAL, Replay.OK), where
+            assert outcome.incumbent.objective == true, where
+    assert denied < 0.2 * len(asked)
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_both_formulations_prove_and_claim_the_same_on_generic_networks(name):
+    for seed, question in questions(Domain.BOX, 1, nasty=False):
+        tight, paper = (
+            Milp(MilpSettings(backend=name, formulation=form)).run(
+                [Task(question, seed)], InProcess()
+            )[0]
+            for form in ("tight", "paper")
+        )
+        assert tight.bound == paper.bound == tight.claimed == paper.claimed, f"seed {seed}"
+
+
 @pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("surrogate", ["hardtanh", "straight-through", "tanh"])
 @pytest.mark.parametrize("domain", list(Domain))

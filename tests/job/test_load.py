@@ -124,6 +124,7 @@ def test_every_job_that_comes_along_is_valid(path):
         ("attack=3", r"attack: .*list.*got 3"),
         ("data=3", r"data: .*got 3"),
         ("resources.cpus_per_solve=0", r"resources\.cpus_per_solve: .*got 0"),
+        ("attack.slow.formulation=loose", r"formulation: .*'tight' or 'paper'; got 'loose'"),
         ("data.points.x=3", r"data\.points is a value, not a table"),
         ("nonsense", r"--set takes place=value"),
     ],
@@ -133,6 +134,15 @@ def test_mistakes_are_one_line(job_file, override, message):
         load_job(job_file(GOOD), [override])
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_the_papers_form_on_the_grid_is_refused(job_file):
+    form = "attack.slow.formulation=paper"
+    assert load_job(job_file(GOOD), [form]).job.attack[1].formulation == "paper"
+    with pytest.raises(JobError, match=r"toml: attack 'slow': formulation = \"paper\" is for") as e:
+        load_job(job_file(GOOD), [form, "threat.domain=grid"])
+    assert "\n" not in str(e.value)
+    assert "got domain" in str(e.value)
 
 
 @pytest.mark.parametrize("missing", ["name", "dataset", "epsilon", "[threat]"])

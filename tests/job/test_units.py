@@ -157,7 +157,12 @@ def test_a_rectangle_outside_the_image_is_one_line(units_of, mask):
 
 @pytest.mark.parametrize(
     "override",
-    ["attack.milp.stop=flip", "attack.milp.warm_start.restarts=3", "attack.milp.name=other"],
+    [
+        "attack.milp.formulation=paper",
+        "attack.milp.stop=flip",
+        "attack.milp.warm_start.restarts=3",
+        "attack.milp.name=other",
+    ],
 )
 def test_an_attacks_settings_change_its_keys_only(units_of, override):
     before, after = units_of(), units_of(override)
