@@ -17,7 +17,7 @@ from bnnray.attacks.search import Effort, Outcome, Search
 from bnnray.attacks.settings import AttackSettings
 from bnnray.errors import LicenceError
 from bnnray.solvers import Solver
-from bnnray.threat import Question
+from bnnray.threat import Norm, Question
 from bnnray.verdicts import Proof, Replay, Status, Verdict
 
 S = TypeVar("S", bound=AttackSettings)
@@ -71,6 +71,12 @@ class Attack(ABC, Generic[S]):
         """When a search may end early: "optimum" or "flip"."""
         return str(getattr(self.settings, "stop", "optimum"))
 
+    @property
+    def minimize(self) -> Norm | None:
+        """The norm of the smallest perturbation, or None where the objective is maximized."""
+        norm: Norm | None = getattr(self.settings, "minimize", None)
+        return norm
+
     def run(
         self,
         tasks: Sequence[Task],
@@ -117,6 +123,7 @@ class Attack(ABC, Generic[S]):
                     seed=task.seed,
                     solver=solver,
                     stop=self.stop,
+                    minimize=self.minimize,
                     complete=self.complete,
                     threads=threads,
                     ending=ending,

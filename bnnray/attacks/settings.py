@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -32,6 +33,10 @@ def format_seconds(seconds: float) -> str:
 
 class Outside:
     """Marks a setting that does not belong to a unit's content: a limit or a back end."""
+
+
+class WhenSet:
+    """Marks a setting that came later: while it is None, keys are what they were without it."""
 
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -82,11 +87,12 @@ def _content(settings: BaseModel) -> dict[str, Any]:
     written = settings.model_dump(mode="json")
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if _is_outside(field.metadata) or _is_outside(get_args(field.annotation)):
+        marks = (*field.metadata, *get_args(field.annotation))
+        if _has(marks, Outside) or (value is None and _has(marks, WhenSet)):
             continue
         content[name] = _content(value) if isinstance(value, BaseModel) else written[name]
     return content
 
 
-def _is_outside(metadata: Any) -> bool:
-    return any(isinstance(m, Outside) for m in metadata)
+def _has(marks: Iterable[Any], kind: type) -> bool:
+    return any(isinstance(mark, kind) for mark in marks)

@@ -62,6 +62,9 @@ RESULTS = (
     Column("objective_max", "double", "largest over all activations of the last hidden layer"),
     Column("normalized", "double", "objective / objective_max"),
     Column("bound", "double", "proven upper limit of the objective"),
+    Column("minimize", "string", "norm of the smallest perturbation, if that was wanted"),
+    Column("distance", "double", "of the incumbent in that norm, if it flips"),
+    Column("distance_bound", "double", "proven lower limit of it; null where none flips"),
     Column("linf", "double", "largest change of a pixel, in units of the full range"),
     Column("l1", "double", "sum of the changes of all pixels, in the same units"),
     Column("l2", "double", "Euclidean length of the change, in the same units"),
@@ -94,6 +97,7 @@ TRACE = (
     Column("objective", "double", "of the incumbent then"),
     Column("bound", "double", "proven by then"),
     Column("iteration", "int64", "of the attack"),
+    Column("distance", "double", "of the incumbent then, if the smallest was wanted and it flips"),
 )
 
 WITNESSES = (

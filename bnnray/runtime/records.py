@@ -68,6 +68,7 @@ def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:
         "model_digest": context.networks[unit.model].digest,
         "attack": unit.attack.name,
         "kind": unit.attack.kind,
+        "minimize": settings.get("minimize"),
         "settings": json.dumps(settings, sort_keys=True),
         "seed": unit.seed,
         "versions": context.versions,
@@ -107,6 +108,8 @@ def _found(question: Question, outcome: Outcome) -> dict[str, Any]:
         "replay": outcome.replay.value,
         "objective_claimed": _number(outcome.claimed),
         "bound": _number(outcome.bound),
+        "distance": _number(outcome.distance),
+        "distance_bound": _number(outcome.distance_bound),
         "message": outcome.message,
         "flipped": False,
     }
@@ -164,6 +167,7 @@ def _trace(outcome: Outcome) -> tuple[dict[str, Any], ...]:
             "objective": float(point.objective),
             "bound": _number(point.bound),
             "iteration": point.iteration,
+            "distance": _number(point.distance),
         }
         for point in outcome.trace
     )
