@@ -71,6 +71,16 @@ def test_a_mask_is_written_as_it_was_given(job_file, mask):
         assert (places["threat.mask"], loaded.job.threat.mask) == (mask, Path(mask))
 
 
+def test_the_smallest_perturbation_is_written_as_it_was_given(job_file):
+    smallest = "attack.slow.minimize=l1"
+    job = load_job(job_file(GOOD), [smallest]).job
+    assert job.attack[1].minimize == "l1"
+    assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
+    with pytest.raises(JobError, match=r"attack\[1\]: minimize and stop = .* contradict") as caught:
+        load_job(job_file(GOOD), [smallest, "attack.slow.stop=flip"])
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("path", sorted(JOBS.glob("*.toml")), ids=lambda p: p.name)
 def test_every_job_that_comes_along_is_valid(path):
     assert load_job(path).job.name == path.stem
@@ -125,6 +135,7 @@ def test_every_job_that_comes_along_is_valid(path):
         ("data=3", r"data: .*got 3"),
         ("resources.cpus_per_solve=0", r"resources\.cpus_per_solve: .*got 0"),
         ("attack.slow.formulation=loose", r"formulation: .*'tight' or 'paper'; got 'loose'"),
+        ("attack.slow.minimize=l2", r"attack\[1\]\.minimize: .*'linf' or 'l1'; got 'l2'"),
         ("data.points.x=3", r"data\.points is a value, not a table"),
         ("nonsense", r"--set takes place=value"),
     ],

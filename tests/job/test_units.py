@@ -159,6 +159,7 @@ def test_a_rectangle_outside_the_image_is_one_line(units_of, mask):
     "override",
     [
         "attack.milp.formulation=paper",
+        "attack.milp.minimize=l1",
         "attack.milp.stop=flip",
         "attack.milp.warm_start.restarts=3",
         "attack.milp.name=other",
