@@ -12,7 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from bnnray.threat import Domain, Question, Threat
+from bnnray.threat import Domain, Norm, Question, Threat
+from bnnray.verdicts import is_flip
 
 
 def true_maximum(question: Question) -> Fraction:
@@ -80,6 +81,63 @@ def boxes(question: Question) -> list[tuple[list[Fraction], list[Fraction]]]:
         )
         for some in itertools.combinations(may, most)
     ]
+
+
+def true_distance(question: Question, norm: Norm) -> Fraction | None:
+    """The distance of the nearest flip, or None where there is none; on the box the infimum."""
+    if question.threat.domain is Domain.GRID:
+        return grid_distance(question, norm)
+    return box_distance(question, norm)
+
+
+def grid_distance(question: Question, norm: Norm) -> Fraction | None:
+    inputs, levels = grid_inputs(question), question.threat.levels
+    clean = question.pixels * (levels // question.levels)
+    moved = np.abs(inputs - clean)
+    sizes = moved.max(axis=1) if norm is Norm.LINF else moved.sum(axis=1)
+    flips = [
+        Fraction(int(size), levels)
+        for size, scores in zip(sizes, question.network.scores(inputs, levels), strict=True)
+        if is_flip(question.objective_of(scores), question.threat.tie)
+    ]
+    return min(flips, default=None)
+
+
+def box_distance(question: Question, norm: Norm) -> Fraction | None:
+    """A cell of first-layer signs that has an input at all comes as near as its closure does."""
+    first = question.network.hidden[0]
+    rows, thresholds = first.rows().astype(int).tolist(), first.thresholds
+    clean = [Fraction(int(k), question.levels) for k in question.pixels]
+    found = []
+    for signs in itertools.product([1, -1], repeat=first.units):
+        value = question.objective_of(_scores_of_signs(question, signs))
+        if is_flip(value, question.threat.tie):
+            found += [
+                nearest(rows, thresholds, signs, lower, upper, clean, norm)
+                for lower, upper in boxes(question)
+                if reachable(rows, thresholds, signs, lower, upper)
+            ]
+    return min(found, default=None)
+
+
+def nearest(rows, thresholds, signs, lower, upper, clean, norm) -> Fraction:
+    """The least distance from clean to the closed cell of the signs in a box.
+
+    Variables are y = x - lower >= 0 and then the distance, or its parts for L1.
+    """
+    count = len(lower)
+    parts = 1 if norm is Norm.LINF else count
+    unit = [[int(i == j) for j in range(count)] for i in range(count)]
+    a, b = [], []
+    for row, t, sign in zip(rows, thresholds, signs, strict=True):
+        rest = t - sum(w * x for w, x in zip(row, lower, strict=True))
+        a.append([-sign * w for w in row] + [0] * parts)
+        b.append(-sign * rest)
+    for i in range(count):
+        part = [-1] if norm is Norm.LINF else [-w for w in unit[i]]
+        a += [unit[i] + [0] * parts, unit[i] + part, [-w for w in unit[i]] + part]
+        b += [upper[i] - lower[i], clean[i] - lower[i], lower[i] - clean[i]]
+    return -maximize([0] * count + [-1] * parts, a, b)
 
 
 def _scores_of_signs(question: Question, signs: tuple[int, ...]) -> np.ndarray:

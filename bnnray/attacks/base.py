@@ -17,7 +17,7 @@ from bnnray.attacks.search import Effort, Outcome, Search
 from bnnray.attacks.settings import AttackSettings
 from bnnray.errors import LicenceError
 from bnnray.solvers import Solver
-from bnnray.threat import Question
+from bnnray.threat import Norm, Question
 from bnnray.verdicts import Proof, Replay, Status, Verdict
 
 S = TypeVar("S", bound=AttackSettings)
@@ -71,6 +71,12 @@ class Attack(ABC, Generic[S]):
         """When a search may end early: "optimum" or "flip"."""
         return str(getattr(self.settings, "stop", "optimum"))
 
+    @property
+    def minimize(self) -> Norm | None:
+        """The norm of the smallest perturbation, or None where the objective is maximized."""
+        norm: Norm | None = getattr(self.settings, "minimize", None)
+        return norm
+
     def run(
         self,
         tasks: Sequence[Task],
@@ -78,7 +84,7 @@ class Attack(ABC, Generic[S]):
         threads: int = 1,
         ending: threading.Event | None = None,
     ) -> list[Outcome]:
-        """Searches each task and says what is known; never raises for a failed search.
+        """Searches each task and says what is known; a failed search is an outcome too.
 
         Args:
             tasks: questions on one network. More than one only for batched attacks.
@@ -88,7 +94,12 @@ class Attack(ABC, Generic[S]):
 
         Returns:
             One outcome a task, in their order.
+
+        Raises:
+            UsageError: settings that do not fit a question's domain.
         """
+        for domain in {task.question.threat.domain for task in tasks}:
+            self.settings.check_domain(domain)
         asked = [task for task in tasks if task.question.targets]
         found = iter(self._search_all(asked, solver, threads, ending))
         return [next(found) if task.question.targets else _nothing_asked() for task in tasks]
@@ -112,6 +123,7 @@ class Attack(ABC, Generic[S]):
                     seed=task.seed,
                     solver=solver,
                     stop=self.stop,
+                    minimize=self.minimize,
                     complete=self.complete,
                     threads=threads,
                     ending=ending,

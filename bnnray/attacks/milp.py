@@ -1,47 +1,73 @@
-"""The complete attack by mixed-integer programming, on the tight form."""
+"""The complete attack by mixed-integer programming."""
 
 from __future__ import annotations
 
-import math
 import time
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
+from pydantic import model_validator
+
 from bnnray.attacks.base import Attack
+from bnnray.attacks.bounds import DistanceBounds, TargetBounds
 from bnnray.attacks.pgd import Pgd, PgdSettings, warm_start
+from bnnray.attacks.programs import (
+    Encode,
+    LargestOfTarget,
+    NearestOfTarget,
+    Program,
+    least_wanted,
+)
 from bnnray.attacks.search import Search
-from bnnray.attacks.settings import AttackSettings, BackendName, Outside, Stop
+from bnnray.attacks.settings import AttackSettings, BackendName, Later, Outside, Stop
 from bnnray.attacks.solving import solve
 from bnnray.encodings import (
     LayerRange,
-    TightEncoding,
-    Wanted,
+    check_paper_domain,
+    encode_paper,
     encode_tight,
-    interval_bound,
     interval_ranges,
-    realise,
 )
-from bnnray.errors import BugError
-from bnnray.solvers import Limits, Problem, Progress
-from bnnray.threat import Domain, FloatArray, Objective
-from bnnray.verdicts import Proof, Status, is_flip, weakest
+from bnnray.solvers import Limits
+from bnnray.threat import Domain, Norm, Objective
+from bnnray.verdicts import Status
+
+FORMULATIONS: Mapping[str, Encode] = {"tight": encode_tight, "paper": encode_paper}
+"""Formulations by the name that a job file uses."""
 
 
 class MilpSettings(AttackSettings):
     """Settings of ``kind = "milp"``.
 
     Attributes:
-        formulation: "tight", see :mod:`bnnray.encodings.tight`.
+        formulation: "tight", see :mod:`bnnray.encodings.tight`, or "paper", as Khalil et al.
+            (2018) print it, see :mod:`bnnray.encodings.paper`: on the box only.
         stop: prove the optimum, or end at the first flip or the proof that there is none.
+        minimize: look for the flip nearest to the clean image instead of the largest objective,
+            in this norm; the optimum is then the least distance.
         backend: "auto" is Gurobi where its licence admits the model, HiGHS elsewhere.
         warm_start: a PGD attack whose best point is the start; the clean input without one.
     """
 
     kind: Literal["milp"] = "milp"
-    formulation: Literal["tight"] = "tight"
+    formulation: Literal["tight", "paper"] = "tight"
     stop: Stop = "optimum"
+    minimize: Annotated[Norm | None, Later()] = None
     backend: Annotated[BackendName, Outside()] = "auto"
     warm_start: PgdSettings | None = None
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> MilpSettings:
+        if self.minimize is not None and self.stop == "flip":
+            raise ValueError(
+                'minimize and stop = "flip" contradict each other, as the first flip is seldom '
+                "the nearest; leave one of them out"
+            )
+        return self
+
+    def check_domain(self, domain: Domain) -> None:
+        if self.formulation == "paper":
+            check_paper_domain(domain)
 
 
 class Milp(Attack[MilpSettings]):
@@ -59,104 +85,51 @@ class Milp(Attack[MilpSettings]):
         ranges = interval_ranges(search.question)
         search.effort.unstable = int(ranges[0].unstable.sum())
         bounds = TargetBounds(search, ranges[-1])
+        distances = DistanceBounds(search, bounds)
         if self.settings.warm_start is not None and search.settled is None:
             warm_start(search, self.settings.warm_start)
         for objective in search.question.objectives:
-            cutoff = least_wanted(search, objective)
-            if search.settled is not None or bounds.of(objective) < cutoff:
+            if search.settled is not None or not _has_news(search, objective, bounds):
                 continue
             if search.remaining == 0:
                 return Status.TIME_LIMIT
-            status = self._solve_target(search, objective, cutoff, ranges, bounds)
+            began = time.monotonic()
+            program = self._program(search, objective, ranges, bounds, distances)
+            search.effort.build_seconds += time.monotonic() - began
+            status = self._run(search, program)
             if status is not Status.OPTIMAL:
                 return search.settled or status
         return search.settled or Status.OPTIMAL
 
-    def _solve_target(
+    def _program(
         self,
         search: Search,
         objective: Objective,
-        cutoff: Fraction,
-        ranges: tuple[LayerRange, ...],
+        ranges: Sequence[LayerRange],
         bounds: TargetBounds,
-    ) -> Status:
+        distances: DistanceBounds,
+    ) -> Program:
+        encode = FORMULATIONS[self.settings.formulation]
+        if search.minimize is None:
+            return LargestOfTarget(search, objective, bounds, ranges, encode)
+        return NearestOfTarget(search, objective, bounds, distances, ranges, encode)
+
+    def _run(self, search: Search, program: Program) -> Status:
         """OPTIMAL when the target is done, else why its solve stopped."""
-        began = time.monotonic()
-        starts_here = search.stop == "optimum" and objective.target == search.best_target
-        cut = None if starts_here else cutoff
-        encoding = encode_tight(search.question, objective, ranges, Wanted(cutoff=cut))
-        start = encoding.assignment(search.incumbent.witness) if starts_here else None
-        search.effort.build_seconds += time.monotonic() - began
-        floor = -math.inf if cut is None else objective.attainable_floor(cut - objective.step / 2)
-
-        def tighten(bound: float) -> None:
-            if bound < math.inf:
-                proven = floor if bound == -math.inf else max(floor, encoding.bound_of(bound))
-                if proven == -math.inf:
-                    raise BugError("a solver called a program infeasible that has a start")
-                bounds.tighten(objective, Fraction(proven), Proof.SOLVER)
-
-        def report(progress: Progress) -> bool:
-            if progress.values is not None:
-                _offer(search, encoding, progress.values)
-            tighten(progress.bound)
-            return search.settled is not None
-
         solution = solve(
-            search, self.settings.backend, Problem(encoding.model, start), _limits(search), report
+            search, self.settings.backend, program.problem, _limits(search), program.report
         )
-        if solution.values is not None:
-            _offer(search, encoding, solution.values)
-        tighten(solution.bound)
+        program.take(solution.values, solution.bound)
         search.message = solution.message or search.message
         return Status.OPTIMAL if solution.status is Status.INFEASIBLE else solution.status
 
 
-class TargetBounds:
-    """The proven limit of each target's objective; their largest is the question's bound."""
-
-    def __init__(self, search: Search, last: LayerRange) -> None:
-        self._search = search
-        objectives = search.question.objectives
-        self._values = {o.target: interval_bound(o, last) for o in objectives}
-        self._proofs = dict.fromkeys(self._values, Proof.EXACT)
-        self._tell()
-
-    def of(self, objective: Objective) -> Fraction:
-        """The limit of one target."""
-        return self._values[objective.target]
-
-    def tighten(self, objective: Objective, bound: Fraction, proof: Proof) -> None:
-        """Takes a limit of one target."""
-        if bound < self._values[objective.target]:
-            self._values[objective.target] = bound
-            self._proofs[objective.target] = proof
-            self._tell()
-
-    def _tell(self) -> None:
-        self._search.prove(max(self._values.values()), weakest(self._proofs.values()))
-
-
-def least_wanted(search: Search, objective: Objective) -> Fraction:
-    """The least attainable objective of a target that would be news."""
-    if search.stop == "flip":
-        at_zero = objective.attainable_floor(Fraction(0))
-        if at_zero == 0 and is_flip(at_zero, search.question.threat.tie):
-            return at_zero
-        return objective.attainable_above(Fraction(0))
-    return objective.attainable_above(search.objective)
+def _has_news(search: Search, objective: Objective, bounds: TargetBounds) -> bool:
+    """Whether the bound of a target leaves anything that is wanted."""
+    if search.minimize is not None:
+        return bounds.can_flip(objective)
+    return bounds.of(objective) >= least_wanted(search, objective)
 
 
 def _limits(search: Search) -> Limits:
     return Limits(search.remaining, search.threads, search.seed)
-
-
-def _offer(search: Search, encoding: TightEncoding, values: FloatArray) -> None:
-    """Offers a solver's assignment; on the box an input inside its signs where that is needed."""
-    claimed = encoding.claimed(values)
-    if claimed <= search.objective or search.offer(encoding.witness(values), claimed):
-        return
-    if search.question.threat.domain is Domain.BOX:
-        realised = realise(encoding, values, search.remaining)
-        if realised is not None:
-            search.offer(realised, claimed)

@@ -5,20 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from bnnray.attacks.aims import Aim, Known, make_aim
 from bnnray.attacks.iteration import Iteration
 from bnnray.errors import BugError, WitnessError
 from bnnray.solvers import Solution, Solver
-from bnnray.threat import Question, Replayed, Witness, replay
-from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip, judge
+from bnnray.threat import Norm, Question, Replayed, Witness, replay
+from bnnray.verdicts import Proof, Replay, Status, Verdict, judge
 
 Clock = Callable[[], float]
-
-CLOSED = Fraction(1, 10_000)
-"""An optimum counts as proven at a relative gap up to this. Only affine scores leave a gap at
-all: elsewhere bounds are rounded to attainable objectives."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +27,14 @@ class TracePoint:
         objective: of the incumbent.
         bound: proven so far, or None.
         iteration: of the attack.
+        distance: of the incumbent, if the smallest perturbation is wanted and it flips.
     """
 
     seconds: float
     objective: Fraction
     bound: Fraction | None
     iteration: int
+    distance: Fraction | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +97,9 @@ class Outcome:
         trace: the anytime curve, beginning with the clean objective.
         effort: what was spent.
         message: what to tell about an unusual end.
+        distance: of the incumbent, if the smallest perturbation is wanted and it flips.
+        distance_bound: proven lower limit of the distance of any flip, if it is wanted and there
+            may be one.
         iterations: of IProp, where a record was asked for.
     """
 
@@ -112,6 +114,8 @@ class Outcome:
     trace: tuple[TracePoint, ...]
     effort: Effort
     message: str = ""
+    distance: Fraction | None = None
+    distance_bound: Fraction | None = None
     iterations: tuple[Iteration, ...] = ()
 
 
@@ -126,6 +130,7 @@ class Search:
         question: what is asked.
         time_limit: seconds for the whole unit, from the creation of this object.
         stop: "optimum", or "flip" to end at the first flip or at the proof that there is none.
+        minimize: the norm of the smallest perturbation, if that is wanted instead.
         complete: whether the attack can prove; a heuristic that tries to is a bug.
         seed: of every random choice.
         solver: runs back ends.
@@ -141,6 +146,7 @@ class Search:
     seed: int
     solver: Solver
     stop: str = "optimum"
+    minimize: Norm | None = None
     complete: bool = True
     threads: int = 1
     ending: threading.Event | None = None
@@ -151,12 +157,15 @@ class Search:
     _trace: list[TracePoint] = field(default_factory=list)
     _bound: Fraction | None = None
     _proof: Proof = Proof.NONE
+    _nearest: Fraction = Fraction(0)
+    _nearest_proof: Proof = Proof.NONE
     _claimed: Fraction | None = None
     _denied: bool = False
     _finished: float | None = None
 
     def __post_init__(self) -> None:
         self._start = self.clock()
+        self._aim: Aim = make_aim(self.stop, self.minimize)
         clean = self.question.region.clean_witness
         self.incumbent = Incumbent(clean, replay(self.question, clean))
         self._note(0.0)
@@ -191,14 +200,15 @@ class Search:
     @property
     def settled(self) -> Status | None:
         """Why nothing is left to search, or None while something is."""
-        tie = self.question.threat.tie
-        if self.stop == "flip" and self.incumbent.replayed.flipped:
-            return Status.FLIP_FOUND
-        if self._bound is not None and self._bound <= self.objective:
-            return Status.OPTIMAL
-        if self.stop == "flip" and self._bound is not None and not is_flip(self._bound, tie):
-            return Status.INFEASIBLE
-        return None
+        return self._aim.settled(self._known)
+
+    @property
+    def distance(self) -> Fraction | None:
+        """Of the incumbent, if the smallest perturbation is wanted and it flips."""
+        replayed = self.incumbent.replayed
+        if self.minimize is None or not replayed.flipped:
+            return None
+        return replayed.distance(self.minimize)
 
     def offer(self, witness: Witness, claimed: Fraction | None = None) -> bool:
         """Replays a witness; a better one becomes the incumbent.
@@ -215,7 +225,7 @@ class Search:
         except WitnessError as error:
             self.message = str(error)
             return self._deny(claimed)
-        if replayed.objective > self.objective:
+        if self._aim.rank(replayed) > self._aim.rank(self.incumbent.replayed):
             self.incumbent = Incumbent(witness, replayed)
             self._note(self.elapsed)
         if claimed is not None and replayed.objective < claimed:
@@ -239,6 +249,24 @@ class Search:
             self._bound, self._proof = bound, proof
             self._note(self.elapsed)
 
+    def prove_distance(self, least: Fraction, proof: Proof) -> None:
+        """Takes a proven lower limit of the distance of any flip, where that is wanted.
+
+        Raises:
+            BugError: a replayed flip is nearer, or the attack is a heuristic.
+        """
+        if self.minimize is None:
+            return
+        if not self.complete:
+            raise BugError("a heuristic must not prove")
+        if self.distance is not None and self.distance < least:
+            raise BugError(
+                f"a least distance of {least} was proven ({proof}), and a replayed flip has "
+                f"{self.distance}"
+            )
+        if least > self._nearest or self._nearest_proof is Proof.NONE:
+            self._nearest, self._nearest_proof = least, proof
+
     def finish(self) -> None:
         """Stops this search's clock, for a search that ends before others of its batch."""
         self._finished = self.clock()
@@ -249,28 +277,53 @@ class Search:
 
     def outcome(self, status: Status) -> Outcome:
         """What is known at the end; only the replayed and the proven count."""
-        tie = self.question.threat.tie
-        bound = None if status is Status.CRASHED else self._bound
-        verdict = judge(self.objective, bound, tie)
-        denied = self._denied and self._claimed is not None and self.objective < self._claimed
+        known = self._known_after(status)
+        verdict = judge(self.objective, known.bound, known.tie)
+        claimed = self._claimed if self._denied else None
+        denied = claimed is not None and not self._aim.reached(known, claimed)
         if denied and status is Status.OPTIMAL:
             status = Status.BAD_WITNESS
-        closed = bound is not None and bound - self.objective <= abs(self.objective) * CLOSED
-        proven = verdict is Verdict.ROBUST or closed
         return Outcome(
             verdict=verdict,
-            proof=self._proof if proven else Proof.NONE,
+            proof=self._proof_of(verdict, known),
             status=status,
             replay=Replay.DISAGREES if denied else Replay.OK,
             incumbent=self.incumbent,
             claimed=self._claimed if denied else self.objective,
-            bound=bound,
+            bound=known.bound,
             seconds=self.elapsed,
             trace=tuple(self._trace),
             effort=self.effort,
             message=self.message,
+            distance=self.distance,
+            distance_bound=self._distance_bound(verdict, known),
             iterations=tuple(self.iterations),
         )
+
+    @property
+    def _known(self) -> Known:
+        replayed, tie = self.incumbent.replayed, self.question.threat.tie
+        return Known(replayed, self._bound, self._nearest, tie)
+
+    def _known_after(self, status: Status) -> Known:
+        """What counts at the end: nothing that is said to be proven by a search that crashed."""
+        if self.distance is not None and self.distance < self._nearest:
+            raise BugError(f"a replayed flip at {self.distance} is nearer than {self._nearest}")
+        if status is not Status.CRASHED:
+            return self._known
+        return replace(self._known, bound=None, nearest=Fraction(0))
+
+    def _proof_of(self, verdict: Verdict, known: Known) -> Proof:
+        if verdict is Verdict.ROBUST:
+            return self._proof
+        if not self._aim.closed(known):
+            return Proof.NONE
+        return self._proof if self.minimize is None else self._nearest_proof
+
+    def _distance_bound(self, verdict: Verdict, known: Known) -> Fraction | None:
+        if self.minimize is None or verdict is Verdict.ROBUST:
+            return None
+        return known.nearest
 
     def _deny(self, claimed: Fraction | None) -> bool:
         self._denied = True
@@ -279,4 +332,7 @@ class Search:
         return False
 
     def _note(self, seconds: float) -> None:
-        self._trace.append(TracePoint(seconds, self.objective, self._bound, self.effort.iterations))
+        iteration = self.effort.iterations
+        self._trace.append(
+            TracePoint(seconds, self.objective, self._bound, iteration, self.distance)
+        )

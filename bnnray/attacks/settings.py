@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from bnnray.threat import Domain
 
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -68,6 +71,13 @@ class AttackSettings(BaseModel):
         if not self.name:
             object.__setattr__(self, "name", self.kind)
 
+    def check_domain(self, domain: Domain) -> None:
+        """Refuses a domain that the attack cannot search.
+
+        Raises:
+            UsageError: which setting does not fit which domain.
+        """
+
     def content(self) -> dict[str, Any]:
         """The settings that can change an answer: no limits, no back end."""
         return _content(self)
@@ -78,13 +88,12 @@ def _content(settings: BaseModel) -> dict[str, Any]:
     written = settings.model_dump(mode="json")
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if _is_outside(field.metadata) or _is_outside(get_args(field.annotation)):
-            continue
-        if value == field.default and any(isinstance(m, Later) for m in field.metadata):
+        marks = (*field.metadata, *get_args(field.annotation))
+        if _has(marks, Outside) or (_has(marks, Later) and value == field.default):
             continue
         content[name] = _content(value) if isinstance(value, BaseModel) else written[name]
     return content
 
 
-def _is_outside(metadata: Any) -> bool:
-    return any(isinstance(m, Outside) for m in metadata)
+def _has(marks: Iterable[Any], kind: type) -> bool:
+    return any(isinstance(mark, kind) for mark in marks)

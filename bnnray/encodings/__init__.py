@@ -3,6 +3,7 @@
 from bnnray.encodings.encoding import Encoding, Wanted
 from bnnray.encodings.intervals import LayerRange, interval_bound, interval_ranges
 from bnnray.encodings.linear_model import LinearModel
+from bnnray.encodings.paper import PaperEncoding, check_paper_domain, encode_paper
 from bnnray.encodings.pixels import PixelVariables
 from bnnray.encodings.realise import realise
 from bnnray.encodings.targets import (
@@ -20,12 +21,15 @@ __all__ = [
     "InputProblem",
     "LayerRange",
     "LinearModel",
+    "PaperEncoding",
     "PixelVariables",
     "Rows",
     "TightEncoding",
     "Wanted",
+    "check_paper_domain",
     "encode_hidden",
     "encode_input",
+    "encode_paper",
     "encode_tight",
     "interval_bound",
     "interval_ranges",

@@ -136,12 +136,12 @@ class Encoding:
 
     def assignment(self, witness: Witness) -> FloatArray:
         """The values of all variables that a witness stands for, as a start for the solver."""
-        layers = activations(self.question, witness)
+        pixels, layers = self.pixels.values_of(witness), activations(self.question, witness)
         fires = [layer[units] > 0 for layer, units in zip(layers, self.units, strict=True)]
-        return np.concatenate([self.pixels.values_of(witness), *fires, self._others(layers)])
+        return np.concatenate([pixels, *fires, self._others(pixels, layers)])
 
-    def _others(self, _layers: list[IntArray]) -> FloatArray:
-        """The values of what comes after the units, from the activations of a witness."""
+    def _others(self, _pixels: FloatArray, _layers: list[IntArray]) -> FloatArray:
+        """The values of what comes after the units, from the pixels' and the activations."""
         return np.zeros(0)
 
 

@@ -117,8 +117,7 @@ class PixelVariables:
         if self.norm is not None:
             parts = self.distance.tolist() * (len(free) if self.norm is Norm.LINF else 1)
             for pixel, part in zip(free, parts, strict=True):
-                out.at_most([first + pixel, first + part], [1.0, -1.0], 0.0)
-                out.at_most([first + pixel, first + part], [-1.0, -1.0], 0.0)
+                self._add_sides(out, pixel, [first + pixel, first + part], (1.0, -1.0))
 
     def add_within(self, out: RowBuilder, distance: Fraction, first: int = 0) -> None:
         """Adds that the distance is at most this, in units of the full range.
@@ -189,6 +188,18 @@ class PixelVariables:
     def _add_limit(self, out: RowBuilder, first: int, free: list[int], limit: int) -> None:
         switches = (first + self.switches).tolist()
         for pixel, switch in zip(free, switches, strict=True):
-            out.at_most([first + pixel, switch], [1.0, -self._upper[pixel]], 0.0)
-            out.at_least([first + pixel, switch], [1.0, -self._lower[pixel]], 0.0)
+            ends = (self._upper[pixel], self._lower[pixel])
+            self._add_sides(out, pixel, [first + pixel, switch], ends)
         out.at_most(switches, [1.0] * len(switches), float(limit))
+
+    def _add_sides(
+        self, out: RowBuilder, pixel: int, columns: list[int], factors: tuple[float, float]
+    ) -> None:
+        """Adds factors[1] v <= change <= factors[0] v, as far as the range leaves it open.
+
+        Most pixels of a drawing are black and can only rise: half of the rows say nothing.
+        """
+        if self._upper[pixel] > 0:
+            out.at_most(columns, [1.0, -factors[0]], 0.0)
+        if self._lower[pixel] < 0:
+            out.at_least(columns, [1.0, -factors[1]], 0.0)

@@ -60,9 +60,9 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> LoadedJob:
         raise JobError(f"{path} is not valid TOML: {error}") from None
     origins = {place: "job" for place, _ in flatten(table)}
     for override in overrides:
-        place = _override(table, override)
+        place, value = _override(table, override)
         origins = {k: v for k, v in origins.items() if not k.startswith(f"{place}.")}
-        origins[place] = "flag"
+        origins |= {k: "flag" for k, _ in flatten({place: value})}
     return LoadedJob(_check(table, path), origins)
 
 
@@ -84,7 +84,7 @@ def entry_name(entry: Mapping[str, Any]) -> str:
     return str(entry.get("name") or entry.get("kind") or "?")
 
 
-def _override(table: Table, text: str) -> str:
+def _override(table: Table, text: str) -> tuple[str, Any]:
     place, equals, value = text.partition("=")
     place = place.strip()
     if not equals or not place:
@@ -95,7 +95,7 @@ def _override(table: Table, text: str) -> str:
     while parents:
         here = _step(here, parents, walked, text)
     here[last] = _value(value.strip())
-    return place
+    return place, here[last]
 
 
 def _step(here: Any, parents: list[str], walked: list[str], text: str) -> Any:

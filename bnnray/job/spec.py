@@ -21,6 +21,7 @@ from pydantic import (
 from bnnray.attacks import AttackSettings, Count, Positive
 from bnnray.datasets import DATASETS
 from bnnray.errors import UsageError, unknown_name
+from bnnray.job.mask import Mask
 from bnnray.models import Training
 from bnnray.threat import Against, Domain, Goal, Threat, Tie, format_epsilon, parse_epsilon
 
@@ -158,6 +159,8 @@ class ThreatSpec(Section):
 
     Attributes:
         levels: of the grid; those of the data unless given.
+        mask: which pixels may change, a rectangle or a file; all unless given.
+        max_pixels: how many may change at once; any number unless given.
     """
 
     norm: Literal["linf"] = "linf"
@@ -167,6 +170,8 @@ class ThreatSpec(Section):
     goal: str = "runner-up"
     against: Against = Against.PREDICTED
     tie: Tie = Tie.KEEP
+    mask: Mask | None = None
+    max_pixels: Count | None = None
 
     @field_validator("goal", mode="before")
     @classmethod
@@ -188,8 +193,8 @@ class ThreatSpec(Section):
             raise ValueError("epsilon lists a budget twice")
         return self
 
-    def threat(self, epsilon: Fraction, levels: int) -> Threat:
-        """The threat of one budget on data with these levels."""
+    def threat(self, epsilon: Fraction, levels: int, mask: frozenset[int] | None) -> Threat:
+        """The threat of one budget on data with these levels, the mask as pixels of its images."""
         return Threat(
             epsilon=epsilon,
             domain=self.domain,
@@ -197,6 +202,8 @@ class ThreatSpec(Section):
             goal=Goal(self.goal),
             against=self.against,
             tie=self.tie,
+            mask=mask,
+            max_pixels=self.max_pixels,
         )
 
 
@@ -220,6 +227,15 @@ class Job(Section):
     threat: ThreatSpec
     attack: Annotated[list[AttackSettings], Field(min_length=1)]
     resources: ResourceSpec = ResourceSpec()
+
+    @model_validator(mode="after")
+    def _attacks_fit_the_domain(self) -> Job:
+        for attack in self.attack:
+            try:
+                attack.check_domain(self.threat.domain)
+            except UsageError as error:
+                raise ValueError(f"attack {attack.name!r}: {error}") from None
+        return self
 
     def dump(self) -> dict[str, Any]:
         """Every value, as TOML can hold it."""

@@ -13,6 +13,7 @@ import numpy as np
 from bnnray.attacks import AttackSettings
 from bnnray.datasets import Dataset
 from bnnray.errors import JobError
+from bnnray.job.mask import masked_pixels
 from bnnray.job.spec import DataSpec, Job
 from bnnray.network import Network
 from bnnray.threat import Threat
@@ -62,7 +63,8 @@ def make_units(job: Job, data: Dataset, networks: Mapping[str, Network]) -> list
     check_job(job, data)
     _check_networks(networks)
     points = {m.name: choose_points(job.data, data, networks[m.name]) for m in job.model}
-    threats = [job.threat.threat(e, data.levels) for e in job.threat.epsilon]
+    mask = masked_pixels(job.threat.mask, data.shape)
+    threats = [job.threat.threat(e, data.levels, mask) for e in job.threat.epsilon]
     return [
         _unit(job, attack, model.name, networks[model.name], data, point, threat)
         for attack in job.attack
@@ -76,8 +78,9 @@ def check_job(job: Job, data: Dataset) -> None:
     """Refuses what the data rules out, before any network is trained.
 
     Raises:
-        JobError: points, a goal or grid levels that the data does not have.
+        JobError: points, a goal, grid levels or a mask that the data does not have.
     """
+    masked_pixels(job.threat.mask, data.shape)
     goal, levels, points = job.threat.goal, job.threat.levels, job.data.points
     if goal.isdecimal() and int(goal) >= data.classes:
         raise JobError(f"threat.goal: {data.name} has classes 0 to {data.classes - 1}; got {goal}")
@@ -169,6 +172,7 @@ def _unit(
         "goal": threat.goal.name,
         "against": threat.against.value,
         "tie": threat.tie.value,
+        **_locality(threat),
     }
     if job.data.classes is not None:  # rows hold labels, and these depend on the classes' order
         asked["classes"] = job.data.classes
@@ -180,6 +184,15 @@ def _unit(
         threat=threat,
         attack=attack,
     )
+
+
+def _locality(threat: Threat) -> dict[str, Any]:
+    """What limits the pixels that change; without limits nothing, as keys had nothing once."""
+    limits = {
+        "mask": None if threat.mask is None else sorted(threat.mask),
+        "max_pixels": threat.max_pixels,
+    }
+    return {name: value for name, value in limits.items() if value is not None}
 
 
 def _digest_input(data: Dataset, point: int) -> str:

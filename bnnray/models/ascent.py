@@ -83,6 +83,8 @@ class Ascent:
         self._lower = self._tensor([r.lower / r.denominator for r in regions])
         self._upper = self._tensor([r.upper / r.denominator for r in regions])
         self._clean = self._tensor([r.clean / r.denominator for r in regions])
+        limited = any(r.max_pixels is not None for r in regions)
+        self._most = first.threat.max_pixels if limited else None
         self._goal = _GoalMask([p.question for p in points], self._device)
         self._generators = [torch.Generator().manual_seed(p.seed % 2**63) for p in points]
 
@@ -116,14 +118,24 @@ class Ascent:
         yield self._judged(number * iterations)
         for taken in range(iterations):
             gradient = self._gradient(self._x, activation, _width(taken, iterations))
-            self._x = self._clip(self._x + step * torch.sign(gradient))
+            self._x = self._project(self._x + step * torch.sign(gradient), gradient)
             yield self._judged(number * iterations + taken + 1)
 
     def _starts(self) -> Tensor:
-        """(points, restarts, pixels): uniform in the budget, the next of each generator."""
+        """(points, restarts, pixels): uniform in the budget, the next of each generator.
+
+        Where the number of changed pixels is limited, random ones of those that can are changed.
+        """
+        starts = self._lower + self._uniform() * (self._upper - self._lower)
+        if self._most is None:
+            return starts
+        free = (self._upper > self._lower).float()
+        return self._keep(starts, self._uniform() + free, self._most)
+
+    def _uniform(self) -> Tensor:
         shape = (self._settings.restarts, self._clean.shape[-1])
-        uniform = torch.stack([torch.rand(shape, generator=g) for g in self._generators])
-        return self._lower + uniform.to(self._device) * (self._upper - self._lower)
+        drawn = torch.stack([torch.rand(shape, generator=g) for g in self._generators])
+        return drawn.to(self._device)
 
     def _gradient(self, x: Tensor, activation: Activation, width: float) -> Tensor:
         x = x.detach().requires_grad_()
@@ -131,17 +143,30 @@ class Ascent:
         (gradient,) = torch.autograd.grad(objective.sum(), x)
         return gradient
 
-    def _clip(self, x: Tensor) -> Tensor:
-        return torch.minimum(torch.maximum(x, self._lower), self._upper)
+    def _project(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """Into the budget; of too many changed pixels those with the largest first-order gain."""
+        x = torch.minimum(torch.maximum(x, self._lower), self._upper)
+        if self._most is None:
+            return x
+        return self._keep(x, (gradient * (x - self._clean)).abs(), self._most)
+
+    def _keep(self, x: Tensor, merit: Tensor, most: int) -> Tensor:
+        """The inputs with all but the ``most`` pixels of the largest merit put back to clean."""
+        kept = torch.zeros_like(x, dtype=torch.bool)
+        kept.scatter_(-1, merit.topk(most, dim=-1).indices, value=True)
+        return torch.where(kept, x, self._clean)
 
     def _judged(self, number: int) -> Iterate:
-        points, x = self._points, self._x
+        points, clean, x = self._points, self._clean, self._x
         objectives = self._goal.objective(self._judge.scores(x))
         best, where = objectives.max(dim=1)
 
         def witness(point: int) -> Witness:
-            values = x[point, where[point]].detach().cpu().numpy().astype(np.float64)
-            return points[point].question.region.nearest(values)
+            region = points[point].question.region
+            best = x[point, where[point]].detach()
+            moved = (best != clean[point, 0]).cpu().numpy()
+            values = np.where(moved, best.cpu().numpy().astype(np.float64), region.float_clean)
+            return region.nearest(values)
 
         return Iterate(number, best.cpu().numpy().astype(np.float64), witness)
 

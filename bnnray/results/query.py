@@ -86,11 +86,12 @@ def _one_line(error: Exception) -> str:
 
 
 def _view(connection: Any, name: str, table: str, files: list[Path]) -> None:
+    """The files as one view; columns that came later than a file are null in its rows."""
+    source = f"empty_{name}"
+    connection.register(source, arrow_schema(table).empty_table())
     if files:
         listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
-        source = f"read_parquet([{listed}], union_by_name = true)"
-    else:
-        connection.register(f"empty_{name}", arrow_schema(table).empty_table())
-        source = f"empty_{name}"
+        parts = f"from read_parquet([{listed}], union_by_name = true)"
+        source = f"(from {source} union all by name {parts})"
     columns = ", ".join(c.name for c in TABLES[table])
     connection.execute(f"create view {name} as select {columns} from {source}")

@@ -46,6 +46,8 @@ RESULTS = (
     Column("eps_den", "int64", "denominator of epsilon, exact"),
     Column("domain", "string", "box or grid"),
     Column("levels", "int64", "on the grid, pixels are k / levels; null on the box"),
+    Column("mask_pixels", "int64", "how many pixels the mask lets change; null without a mask"),
+    Column("max_pixels", "int64", "how many pixels may change at once; null for any number"),
     Column("attack", "string", "name of the attack in the job"),
     Column("kind", "string", "kind of the attack"),
     Column("backend", "string", "solver that ran; empty without one"),
@@ -62,7 +64,11 @@ RESULTS = (
     Column("objective_max", "double", "largest over all activations of the last hidden layer"),
     Column("normalized", "double", "objective / objective_max"),
     Column("bound", "double", "proven upper limit of the objective"),
+    Column("minimize", "string", "norm of the smallest perturbation, if that was wanted"),
+    Column("distance", "double", "of the incumbent in that norm, if it flips"),
+    Column("distance_bound", "double", "proven lower limit of it; null where none flips"),
     Column("linf", "double", "largest change of a pixel, in units of the full range"),
+    Column("l1", "double", "sum of the changes of all pixels, in the same units"),
     Column("l2", "double", "Euclidean length of the change, in the same units"),
     Column("l0", "int64", "how many pixels changed"),
     Column("n_unstable", "int64", "first-layer units that the budget can change"),
@@ -93,6 +99,7 @@ TRACE = (
     Column("objective", "double", "of the incumbent then"),
     Column("bound", "double", "proven by then"),
     Column("iteration", "int64", "of the attack"),
+    Column("distance", "double", "of the incumbent then, if the smallest was wanted and it flips"),
 )
 
 WITNESSES = (

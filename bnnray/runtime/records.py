@@ -74,6 +74,7 @@ def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:
         "model_digest": context.networks[unit.model].digest,
         "attack": unit.attack.name,
         "kind": unit.attack.kind,
+        "minimize": settings.get("minimize"),
         "settings": json.dumps(settings, sort_keys=True),
         "seed": unit.seed,
         "versions": context.versions,
@@ -97,6 +98,8 @@ def _asked(unit: Unit, question: Question, outcome: Outcome) -> dict[str, Any]:
         "eps_den": threat.epsilon.denominator,
         "domain": threat.domain.value,
         "levels": threat.levels if threat.domain is Domain.GRID else None,
+        "mask_pixels": None if threat.mask is None else len(threat.mask),
+        "max_pixels": threat.max_pixels,
         "objective_clean": float(question.clean_objective) if question.targets else None,
         "objective_max": float(question.maximum) if question.targets else None,
     }
@@ -111,6 +114,8 @@ def _found(question: Question, outcome: Outcome) -> dict[str, Any]:
         "replay": outcome.replay.value,
         "objective_claimed": _number(outcome.claimed),
         "bound": _number(outcome.bound),
+        "distance": _number(outcome.distance),
+        "distance_bound": _number(outcome.distance_bound),
         "message": outcome.message,
         "flipped": False,
     }
@@ -123,6 +128,7 @@ def _found(question: Question, outcome: Outcome) -> dict[str, Any]:
             "normalized": float(replayed.objective) / maximum if maximum else None,
             "adversarial_class": replayed.adversarial_class,
             "linf": replayed.linf,
+            "l1": replayed.l1,
             "l2": replayed.l2,
             "l0": replayed.l0,
         }
@@ -167,6 +173,7 @@ def _trace(outcome: Outcome) -> tuple[dict[str, Any], ...]:
             "objective": float(point.objective),
             "bound": _number(point.bound),
             "iteration": point.iteration,
+            "distance": _number(point.distance),
         }
         for point in outcome.trace
     )

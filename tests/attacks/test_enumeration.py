@@ -19,10 +19,15 @@ from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
 CHUNKS, QUESTIONS = 4, {Domain.GRID: 750, Domain.BOX: 240}
 
 
-def questions(domain: Domain, chunk: int, *, nasty: bool = True) -> list[tuple[int, Question]]:
-    count = QUESTIONS[domain]
+def questions(
+    domain: Domain, chunk: int, *, nasty: bool = True, local: bool = False, share: float = 1.0
+) -> list[tuple[int, Question]]:
+    count = int(QUESTIONS[domain] * share)
     seeds = range(chunk * count, (chunk + 1) * count)
-    made = [(s, random_question(np.random.default_rng(s), domain, nasty=nasty)) for s in seeds]
+    made = [
+        (s, random_question(np.random.default_rng(s), domain, nasty=nasty, local=local))
+        for s in seeds
+    ]
     return [(seed, question) for seed, question in made if question.targets]
 
 
@@ -49,9 +54,19 @@ def check_common(question: Question, outcome, true: Fraction, where: str) -> Non
 @pytest.mark.parametrize("name", sorted(BACKENDS))
 @pytest.mark.parametrize("domain", list(Domain))
 def test_milp_proves_the_true_optimum(domain, name, chunk):
-    attack = Milp(MilpSettings(backend=name))
+    check_optima(domain, Milp(MilpSettings(backend=name)), questions(domain, chunk))
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+@pytest.mark.parametrize("domain", list(Domain))
+def test_milp_proves_the_true_optimum_where_few_pixels_change(domain, name):
+    asked = questions(domain, 0, local=True, share=0.5)
+    check_optima(domain, Milp(MilpSettings(backend=name)), asked)
+
+
+def check_optima(domain: Domain, attack: Milp, asked: list[tuple[int, Question]]) -> None:
     proven = 0
-    for seed, question in questions(domain, chunk):
+    for seed, question in asked:
         true = true_maximum(question)
         outcome = attack.run([Task(question, seed)], InProcess())[0]
         where = f"seed {seed} {outcome.status} {outcome.message}"
@@ -70,7 +85,7 @@ def test_milp_proves_the_true_optimum(domain, name, chunk):
         if abs(true) > tolerance(question) or not question.network.output.is_affine:
             flips = is_flip(true, question.threat.tie)
             assert outcome.verdict is (Verdict.VULNERABLE if flips else Verdict.ROBUST), where
-    assert proven >= 0.95 * len(questions(domain, chunk))
+    assert proven >= 0.95 * len(asked)
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
@@ -104,15 +119,50 @@ def test_on_networks_without_ties_at_thresholds_nothing_stays_open(domain, chunk
         assert (outcome.status, outcome.bound) == (Status.OPTIMAL, true), f"seed {seed}"
 
 
+@pytest.mark.parametrize("nasty", [False, True])
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_the_papers_form_is_never_wrong_and_closes_where_nothing_lies_on_a_threshold(name, nasty):
+    """It admits both signs at a threshold: a claim there is denied, and the bound is kept."""
+    attack = Milp(MilpSettings(backend=name, formulation="paper"))
+    denied, asked = 0, questions(Domain.BOX, 0, nasty=nasty, local=True)
+    for seed, question in asked:
+        true = true_maximum(question)
+        outcome = attack.run([Task(question, seed)], InProcess())[0]
+        where = f"seed {seed} {outcome.status} {outcome.message}"
+        check_common(question, outcome, true, where)
+        assert nasty or outcome.bound == true, where
+        if outcome.status is Status.BAD_WITNESS:
+            denied += 1
+            assert outcome.claimed > outcome.incumbent.objective, where
+        else:
+            assert (outcome.status, outcome.replay) == (Status.OPTIMAL, Replay.OK), where
+            assert outcome.incumbent.objective == true, where
+    assert denied < 0.2 * len(asked)
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_both_formulations_prove_and_claim_the_same_on_generic_networks(name):
+    for seed, question in questions(Domain.BOX, 1, nasty=False):
+        tight, paper = (
+            Milp(MilpSettings(backend=name, formulation=form)).run(
+                [Task(question, seed)], InProcess()
+            )[0]
+            for form in ("tight", "paper")
+        )
+        assert tight.bound == paper.bound == tight.claimed == paper.claimed, f"seed {seed}"
+
+
+@pytest.mark.parametrize("local", [False, True])
 @pytest.mark.parametrize("surrogate", ["hardtanh", "straight-through", "tanh"])
 @pytest.mark.parametrize("domain", list(Domain))
-def test_pgd_is_never_above_the_truth_and_finds_flips(domain, surrogate):
+def test_pgd_is_never_above_the_truth_and_finds_flips(domain, surrogate, local):
     attack = Pgd(PgdSettings(surrogate=surrogate, iterations=15, restarts=4))
     flips = found = 0
-    for seed, question in questions(domain, 0):
+    for seed, question in questions(domain, 0, local=local, share=0.5 if local else 1.0):
         true = true_maximum(question)
         outcome = attack.run([Task(question, seed)], InProcess())[0]
         check_common(question, outcome, true, f"seed {seed}")
+        assert outcome.message == ""
         assert (outcome.bound, outcome.proof) == (None, Proof.NONE)
         assert outcome.verdict is not Verdict.ROBUST
         flips += is_flip(true, question.threat.tie)

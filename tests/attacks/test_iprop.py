@@ -28,7 +28,7 @@ def make_question(seed: int, goal: str = "runner-up", domain: Domain = Domain.GR
 
 
 def run(question: Question, seed: int = 0, solver=None, **settings) -> Outcome:
-    settings = {"backend": "highs", "record": True, "time_limit": 120.0, **settings}
+    settings = {"backend": "highs", "subproblem_patience": "off", "record": True, **settings}
     task = Task(question, seed)
     return Iprop(IpropSettings(**settings)).run([task], solver or InProcess())[0]
 

@@ -1,5 +1,6 @@
 """PGD: what is promised equal is equal, and limits hold."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -132,3 +133,29 @@ def test_repeat_ends_at_the_first_flip_where_that_is_asked_for():
     assert any(o.effort.iterations > 3 for o in flips)
     assert all(o.incumbent.replayed.flipped and o.seconds < 2 for o in flips)
     assert all(o.status is Status.TIME_LIMIT for o in found if o not in flips)
+
+
+@pytest.mark.parametrize("domain", list(Domain))
+def test_it_changes_no_other_and_no_more_pixels_than_allowed(domain):
+    """And pixels that it left alone are the clean ones exactly, not their float32 neighbours."""
+    mask = frozenset(range(10, 40))
+    for locality in ({"mask": mask}, {"max_pixels": 5}, {"mask": mask, "max_pixels": 3}):
+        asked = []
+        for task in tasks(domain):
+            q = task.question
+            threat = replace(q.threat, epsilon=parse_epsilon("0.3"), **locality)
+            asked.append(Task(Question(q.network, q.pixels, 255, q.label, threat), task.seed))
+        found = Pgd(PgdSettings(iterations=30, restarts=6)).run(asked, InProcess())
+        assert all(o.message == "" for o in found)
+        assert all(o.incumbent.replayed.l0 <= locality.get("max_pixels", 30) for o in found)
+        assert any(o.incumbent.objective > o.trace[0].objective for o in found)
+
+
+def test_random_starts_change_as_many_pixels_as_allowed_and_can():
+    task = tasks(Domain.BOX, 1)[0]
+    threat = replace(task.question.threat, mask=frozenset([3, 5, 8, 9]), max_pixels=3)
+    question = Question(task.question.network, task.question.pixels, 255, 0, threat)
+    ascent = Ascent([Point(question, 7)], AscentSettings("hardtanh", 0, restarts=20, step=0.1))
+    changed = ascent._starts()[0].numpy() != ascent._clean[0].numpy()
+    assert (changed.sum(axis=1) == 3).all()
+    assert np.flatnonzero(changed.any(axis=0)).tolist() == [3, 5, 8, 9]

@@ -50,6 +50,22 @@ def test_both_back_ends_prove_the_same_optimum(question_of, net, domain, epsilon
         assert pgd.incumbent.objective <= found["highs"].bound, point
 
 
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_the_papers_form_agrees_with_the_tight_one(question_of, name):
+    question = question_of("2x100", 0, "0.005", Domain.BOX)
+    tight, paper = (
+        Milp(MilpSettings(backend=name, formulation=form, time_limit=20.0)).run(
+            [Task(question, 0)], InProcess()
+        )[0]
+        for form in ("tight", "paper")
+    )
+    assert tight.bound == tight.incumbent.objective
+    assert paper.incumbent.objective <= tight.bound <= paper.bound
+    assert paper.status in (Status.OPTIMAL, Status.BAD_WITNESS, Status.TIME_LIMIT)
+    if paper.status is not Status.TIME_LIMIT:
+        assert paper.claimed == paper.bound == tight.bound
+
+
 @pytest.mark.parametrize("net", ["2x100", "5x100"])
 def test_a_flip_found_by_pgd_is_replayed_to_the_last_pixel(question_of, net):
     flips = 0

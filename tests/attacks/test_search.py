@@ -12,9 +12,9 @@ from tiny import Size, random_network, random_question
 
 from bnnray.attacks import Attack, AttackSettings, Milp, MilpSettings, Pgd, PgdSettings, Task
 from bnnray.attacks.search import Search
-from bnnray.errors import BugError, LicenceError
+from bnnray.errors import BugError, LicenceError, UsageError
 from bnnray.solvers import InProcess
-from bnnray.threat import Domain, Goal, Question, Threat
+from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon
 from bnnray.verdicts import Proof, Replay, Status, Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -199,6 +199,29 @@ def test_auto_names_the_back_end_that_ran():
     question, _ = flippable()
     outcome = Milp(MilpSettings()).run([Task(question, 0)], InProcess())[0]
     assert outcome.effort.backend in ("gurobi", "highs")
+
+
+def test_the_papers_form_is_refused_on_the_grid():
+    question, _ = flippable()
+    attack = Milp(MilpSettings(formulation="paper"))
+    with pytest.raises(UsageError, match='formulation = "paper" is for domain = "box" only'):
+        attack.run([Task(question, 0)], InProcess())
+
+
+def test_the_papers_form_of_2x500_is_too_large_for_pips_licence():
+    rng = np.random.default_rng(0)
+    network = random_network(rng, Size(784, (500, 500), 10, 255), nasty=False)
+    question = Question(
+        network, rng.integers(0, 256, size=784), 255, 0, Threat(parse_epsilon("0.0001"))
+    )
+    settings = {"time_limit": 3.0, "formulation": "paper", "name": "paper"}
+    asked = Milp(MilpSettings(backend="gurobi", **settings)).run([Task(question, 0)], InProcess())
+    assert (asked[0].status, asked[0].verdict) == (Status.LICENCE, Verdict.UNKNOWN)
+    assert "2784 variables and 3000 rows" in asked[0].message
+    outcome = Milp(MilpSettings(**settings)).run([Task(question, 0)], InProcess())[0]
+    assert outcome.effort.backend == "highs"
+    assert "2784 variables and 3000 rows" in outcome.message
+    assert outcome.status is not Status.CRASHED
 
 
 def test_auto_takes_highs_where_gurobis_licence_is_too_small():

@@ -16,8 +16,10 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 def feasible(encoding, values: np.ndarray) -> bool:
     model = encoding.model
+    sums = model.matrix @ values
     return bool(
-        (model.matrix @ values <= model.rhs + 1e-9).all()
+        (sums <= model.rhs + 1e-9).all()
+        and (sums >= model.rhs - 1e-9)[model.equal].all()
         and (values >= model.lower).all()
         and (values <= model.upper).all()
     )

@@ -58,6 +58,30 @@ def test_what_it_writes_it_reads(job_file):
     assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
 
 
+@pytest.mark.parametrize("mask", ["{top=1, left=2, height=3, width=4}", "some/patch.npy"])
+def test_a_mask_is_written_as_it_was_given(job_file, mask):
+    loaded = load_job(job_file(GOOD), [f"threat.mask={mask}", "threat.max_pixels=3"])
+    written = loaded.job.dump()
+    assert load_job(job_file(tomli_w.dumps(written))).job == loaded.job
+    places = {place: value for place, value, _ in loaded.values()}
+    assert places["threat.max_pixels"] == 3
+    if "{" in mask:
+        assert ("threat.mask.top", 1, "flag") in list(loaded.values())
+        assert places["threat.mask.height"] == 3
+    else:
+        assert (places["threat.mask"], loaded.job.threat.mask) == (mask, Path(mask))
+
+
+def test_the_smallest_perturbation_is_written_as_it_was_given(job_file):
+    smallest = "attack.slow.minimize=l1"
+    job = load_job(job_file(GOOD), [smallest]).job
+    assert job.attack[1].minimize == "l1"
+    assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
+    with pytest.raises(JobError, match=r"attack\[1\]: minimize and stop = .* contradict") as caught:
+        load_job(job_file(GOOD), [smallest, "attack.slow.stop=flip"])
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("path", sorted(JOBS.glob("*.toml")), ids=lambda p: p.name)
 def test_every_job_that_comes_along_is_valid(path):
     assert load_job(path).job.name == path.stem
@@ -105,6 +129,11 @@ def test_every_job_that_comes_along_is_valid(path):
         ("threat.domain=cube", r"threat\.domain: .*'box' or 'grid'; got 'cube'"),
         ("threat.levels=16", r"levels only mean something with domain = \"grid\""),
         ("threat.goal=second", r"threat\.goal: goal must be .*got 'second'"),
+        ("threat.max_pixels=0", r"threat\.max_pixels: .*got 0"),
+        ("threat.mask=3", r"threat\.mask: expected a table with top.*or a file's path; got 3"),
+        ("threat.mask={top=1}", r"threat\.mask\.left: expected a value; it is missing"),
+        ("threat.mask={tob=1}", r"threat\.mask\.tob: unknown key 'tob'; did you mean 'top'"),
+        ("threat.mask.top=-1", r"threat\.mask\.top: .*greater.*got -1"),
         ("threat.norm=l2", r"threat\.norm: .*'linf'; got 'l2'"),
         ("seed=-1", r"seed: .*got -1"),
         ("name='../x'", r"name: expected letters"),
@@ -112,6 +141,8 @@ def test_every_job_that_comes_along_is_valid(path):
         ("attack=3", r"attack: .*list.*got 3"),
         ("data=3", r"data: .*got 3"),
         ("resources.cpus_per_solve=0", r"resources\.cpus_per_solve: .*got 0"),
+        ("attack.slow.formulation=loose", r"formulation: .*'tight' or 'paper'; got 'loose'"),
+        ("attack.slow.minimize=l2", r"attack\[1\]\.minimize: .*'linf' or 'l1'; got 'l2'"),
         ("data.points.x=3", r"data\.points is a value, not a table"),
         ("nonsense", r"--set takes place=value"),
     ],
@@ -121,6 +152,15 @@ def test_mistakes_are_one_line(job_file, override, message):
         load_job(job_file(GOOD), [override])
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_the_papers_form_on_the_grid_is_refused(job_file):
+    form = "attack.slow.formulation=paper"
+    assert load_job(job_file(GOOD), [form]).job.attack[1].formulation == "paper"
+    with pytest.raises(JobError, match=r"toml: attack 'slow': formulation = \"paper\" is for") as e:
+        load_job(job_file(GOOD), [form, "threat.domain=grid"])
+    assert "\n" not in str(e.value)
+    assert "got domain" in str(e.value)
 
 
 @pytest.mark.parametrize("missing", ["name", "dataset", "epsilon", "[threat]"])

@@ -9,6 +9,7 @@ from tiny import Size, random_network
 from bnnray.datasets import load_dataset
 from bnnray.errors import JobError
 from bnnray.job import check_job, load_job, make_units, shards
+from bnnray.job.mask import Rectangle, masked_pixels
 from bnnray.models import load_model
 
 JOB = """
@@ -89,10 +90,70 @@ def test_limits_back_ends_and_resources_do_not_change_a_key(units_of, override):
         "threat.goal=any",
         "threat.against=label",
         "threat.tie=flip",
+        "threat.max_pixels=7",
+        "threat.mask={top=1, left=1, height=9, width=9}",
     ],
 )
 def test_the_threat_and_the_seed_change_every_key(units_of, override):
     assert not set(keys(units_of(override))) & set(keys(units_of()))
+
+
+def test_settings_that_came_later_leave_older_keys_as_they_are(units_of):
+    """These are keys of the first version: rows that people have are still found."""
+    assert keys(units_of()) == [
+        "0ea550520f89d89033acb83ed08a1b98",
+        "2bfe6c10781d7edf7676e144f66e1750",
+        "7d9a426878969395e91c6529043ffece",
+        "b0a0c524c5047d90c8dfadfcf47e4ab1",
+    ]
+
+
+def test_a_mask_is_its_pixels_whatever_names_them(units_of, tmp_path):
+    may = np.zeros((28, 28), dtype=bool)
+    may[3:5, 4:7] = True
+    np.save(tmp_path / "mask.npy", may)
+    rectangle = units_of("threat.mask={top=3, left=4, height=2, width=3}")
+    assert rectangle[0].threat.mask == {88, 89, 90, 116, 117, 118}
+    assert keys(rectangle) == keys(units_of(f"threat.mask={tmp_path}/mask.npy"))
+    assert not set(keys(rectangle)) & set(
+        keys(units_of("threat.mask={top=3,left=4,height=3,width=2}"))
+    )
+
+
+def test_a_mask_of_a_colour_image_holds_every_channel():
+    rectangle = Rectangle(top=0, left=1, height=1, width=1)
+    assert masked_pixels(rectangle, (2, 2, 3)) == {3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (np.ones((28, 28)), r"a boolean array of the image's shape \(28, 28\); .* has float64"),
+        (np.ones(784, dtype=bool), r"has bool of shape \(784,\)"),
+        (np.zeros((28, 28), dtype=bool), "at least one pixel that may change"),
+        (np.array([None]), "expected an array that numpy.save wrote"),
+        (b"what", "expected an array that numpy.save wrote"),
+        (b"", "expected an array that numpy.save wrote"),
+        (None, "no file .*mask.npy; numpy.save writes one"),
+    ],
+)
+def test_a_mask_file_that_does_not_fit_is_one_line(units_of, tmp_path, content, message):
+    path = tmp_path / "mask.npy"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        np.save(path, content, allow_pickle=True)
+    with pytest.raises(JobError, match=f"^threat.mask: .*{message}") as caught:
+        units_of(f"threat.mask={path}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "mask", ["top=27,left=0,height=2,width=1", "top=0,left=0,height=1,width=29"]
+)
+def test_a_rectangle_outside_the_image_is_one_line(units_of, mask):
+    with pytest.raises(JobError, match=r"^threat\.mask: .* 28 rows and 28 columns; got rows"):
+        units_of(f"threat.mask={{{mask}}}")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +162,8 @@ def test_the_threat_and_the_seed_change_every_key(units_of, override):
         "attack.milp.stop=flip",
         "attack.milp.warm_start.restarts=3",
         "attack.milp.warm_start.repeat=true",
+        "attack.milp.formulation=paper",
+        "attack.milp.minimize=l1",
         "attack.milp.name=other",
     ],
 )

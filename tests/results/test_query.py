@@ -6,6 +6,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from test_sink import record, row
 
@@ -62,6 +63,25 @@ def test_trace_and_witnesses_are_those_of_the_results(run):
         add(run, Record(parts[0], [{**parts[1], "seconds": float(day)}], parts[2]))
     assert query(run, "select seconds from trace").rows == ((4.0,),)
     assert query(run, "select count(*) from results join witnesses using (key)").rows == ((1,),)
+
+
+def test_a_part_from_before_a_column_came_is_still_read(run):
+    """It is null there, also where every part is that old."""
+    write_units(run, "a", "b")
+    add(run, record("a"))
+    for table in ("results", "trace", "witnesses"):
+        (part,) = run.parts(table)
+        columns = pq.read_table(part)
+        pq.write_table(columns.drop_columns(columns.column_names[-1]), part)
+    units = pq.read_table(run.units)
+    pq.write_table(units.drop_columns(["time_limit"]), run.units)
+    assert query(run, "select key, schema_version from results").rows == (("a", None),)
+    assert query(run, "select distance from trace").rows == ((None,),)
+    assert query(run, "select box from witnesses").rows == ((None,),)
+    assert query(run, "select distinct time_limit from units").rows == ((None,),)
+    add(run, record("b"))
+    found = query(run, "select key, schema_version from results order by key").rows
+    assert found == (("a", None), ("b", 3))
 
 
 @pytest.mark.parametrize("sql", ["", "  "])

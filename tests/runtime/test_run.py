@@ -160,6 +160,39 @@ def test_ray_gives_the_same_rows(local_run, job, tmp_path):
     assert query(result.folder, witnesses).rows == query(local_run[0].folder, witnesses).rows
 
 
+def test_a_local_threat_and_the_smallest_perturbation_are_in_the_rows(job, tmp_path):
+    local = job(
+        "data.points=6",
+        "threat.epsilon=[0.5]",
+        "threat.goal=any",
+        "threat.mask={top=1, left=1, height=6, width=5}",
+        "threat.max_pixels=4",
+        "attack.milp.minimize=linf",
+        "attack.milp.warm_start={kind='pgd', iterations=10}",
+    )
+    folder = run_job(local, RunOptions(tmp_path, local=True), Listener()).folder
+    assert query(
+        folder, "select distinct kind, minimize, mask_pixels, max_pixels from results order by 1"
+    ).rows == (("milp", "linf", 30, 4), ("pgd", None, 30, 4))
+    found = query(folder, "select count(*), count(distance) from results where kind = 'milp'").rows
+    assert found[0][0] == 6
+    assert found[0][1] > 0
+    bad = query(
+        folder,
+        """select key from results where status = 'crashed' or l0 > 4 or l1 < linf
+           or (distance is not null) <> (kind = 'milp' and flipped)
+           or distance <> linf or distance_bound > distance
+           or (distance_bound is null) <> (kind = 'pgd' or verdict = 'robust')""",
+    )
+    assert bad.rows == ()
+    traced = query(
+        folder,
+        """select min(t.distance), r.distance from results r join trace t using (key)
+           where kind = 'milp' group by key, r.distance""",
+    )
+    assert all(least == last for least, last in traced.rows)
+
+
 def test_an_edited_job_runs_only_what_changed(local_run, job, tmp_path):
     options = RunOptions(tmp_path / "runs", local=True)
     run_job(job("data.points=1"), options, Listener())
@@ -244,6 +277,7 @@ def test_nothing_is_written_before_everything_is_checked(job, tmp_path, monkeypa
         ("data.points=[497]", "digits test has points 0 to 496; got 497"),
         ("threat.goal=10", "digits has classes 0 to 9; got 10"),
         ("threat.levels=17", "multiple of the 16 levels of digits"),
+        ("threat.mask={top=3, left=0, height=6, width=1}", "inside the image of 8 rows"),
     ],
 )
 def test_what_the_data_rules_out_is_refused_before_training(job, tmp_path, override, message):

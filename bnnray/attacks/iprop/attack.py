@@ -41,7 +41,7 @@ class IpropSettings(AttackSettings):
     kind: Literal["iprop"] = "iprop"
     step: Literal["adaptive"] | Count = "adaptive"
     subproblem_time_limit: Limit = 10.0
-    subproblem_patience: Annotated[Seconds | Literal["off"], Outside()] = 1.0
+    subproblem_patience: Annotated[Seconds | Literal["off"], Outside()] = 0.5
     stop: Stop = "optimum"
     backend: Annotated[BackendName, Outside()] = "auto"
     warm_start: PgdSettings | None = None
