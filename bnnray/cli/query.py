@@ -31,7 +31,7 @@ def query(
     sql: Annotated[
         str,
         typer.Argument(
-            help="One SQL statement over results, all_results, trace, witnesses, subproblems and units."
+            help="SQL over results, all_results, trace, witnesses, subproblems and units."
         ),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS,

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bnnray.attacks import Milp, MilpSettings, Pgd, PgdSettings, Task
+from bnnray.attacks import Iprop, IpropSettings, Milp, MilpSettings, Pgd, PgdSettings, Task
 from bnnray.datasets import load_dataset
 from bnnray.models import load_model
-from bnnray.solvers import BACKENDS, InProcess
+from bnnray.solvers import BACKENDS, Child, InProcess
 from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict
 
@@ -79,3 +79,37 @@ def test_a_flip_found_by_pgd_is_replayed_to_the_last_pixel(question_of, net):
             flips += 1
             assert again.adversarial_class != question.predicted
     assert flips
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+@pytest.mark.parametrize(("domain", "epsilon"), [(Domain.GRID, "1/255"), (Domain.BOX, "0.005")])
+def test_iprop_ends_in_local_optima_below_the_proven_ones(question_of, domain, epsilon, name):
+    """The solver runs in a child process, as in a slot."""
+    solver = Child()
+    settings = IpropSettings(backend=name, subproblem_patience="off")
+    try:
+        for point in (0, 8):
+            question = question_of("2x100", point, epsilon, domain)
+            found = Iprop(settings).run([Task(question, 0)], solver)[0]
+            best = Milp(MilpSettings(backend="gurobi")).run([Task(question, 0)], solver)[0]
+            assert found.status is Status.LOCAL_OPTIMUM, found.message
+            assert question.clean_objective < found.incumbent.objective <= best.bound
+            again = replay(question, found.incumbent.witness)
+            assert again.objective == found.incumbent.objective
+    finally:
+        solver.close()
+
+
+def test_iprop_on_a_deep_network_keeps_its_limits(question_of):
+    question = question_of("5x100", 0, "5/255", Domain.BOX)
+    settings = IpropSettings(time_limit=6.0, subproblem_time_limit=0.5, record=True)
+    solver = Child()
+    try:
+        outcome = Iprop(settings).run([Task(question, 0)], solver)[0]
+    finally:
+        solver.close()
+    assert outcome.status is Status.TIME_LIMIT
+    assert outcome.incumbent.objective > question.clean_objective
+    layers = [[s.layer for s in i.subproblems] for i in outcome.iterations]
+    assert layers
+    assert all(down == [4, 3, 2, 1, 0] for down in layers)

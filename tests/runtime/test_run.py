@@ -42,6 +42,15 @@ backend = "highs"
 time_limit = "2min"
 """
 
+IPROP = """
+[[attack]]
+kind = "iprop"
+backend = "highs"
+subproblem_patience = "off"
+record = true
+time_limit = "2min"
+"""
+
 SAME = "key, verdict, proof, status, objective, bound, flipped, target, seed, linf, l0, iterations"
 
 
@@ -158,6 +167,33 @@ def test_ray_gives_the_same_rows(local_run, job, tmp_path):
         "select key from results where kind = 'pgd'"
     )
     assert query(result.folder, witnesses).rows == query(local_run[0].folder, witnesses).rows
+
+
+def test_iprop_and_its_record_are_the_same_with_ray_and_without(tmp_path):
+    path = tmp_path / "job.toml"
+    path.write_text(JOB[: JOB.index("[[attack]]")] + IPROP)
+    results = [
+        run_job(load_job(path).job, RunOptions(tmp_path / how, local=how == "local"), Listener())
+        for how in ("local", "ray")
+    ]
+    folders = [result.folder for result in results]
+    rows = [query(folder, f"select {SAME} from results order by key").rows for folder in folders]
+    assert rows[0] == rows[1]
+    assert {row[3] for row in rows[0]} == {"local_optimum"}
+    steps = [
+        query(folder, "select * exclude (finished_at, seconds) from subproblems order by all").rows
+        for folder in folders
+    ]
+    assert steps[0] == steps[1] != ()
+    wrong = """
+        select count(*) from results join (
+            select key, max(iteration) as n, max(objective) filter (improved) as best,
+                   count(*) filter (layer = 0) as inputs, count(*) filter (layer = 1) as hidden
+            from subproblems group by key
+        ) using (key)
+        where n <> iterations or best <> objective or inputs <> n or hidden <> n
+    """
+    assert query(folders[0], wrong).rows == ((0,),)
 
 
 def test_a_local_threat_and_the_smallest_perturbation_are_in_the_rows(job, tmp_path):
