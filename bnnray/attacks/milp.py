@@ -89,16 +89,17 @@ class Milp(Attack[MilpSettings]):
         if self.settings.warm_start is not None and search.settled is None:
             warm_start(search, self.settings.warm_start)
         for objective in search.question.objectives:
-            if search.settled is not None or not _has_news(search, objective, bounds):
-                continue
-            if search.remaining == 0:
-                return Status.TIME_LIMIT
-            began = time.monotonic()
-            program = self._program(search, objective, ranges, bounds, distances)
-            search.effort.build_seconds += time.monotonic() - began
-            status = self._run(search, program)
-            if status is not Status.OPTIMAL:
-                return search.settled or status
+            more = _has_news(search, objective, bounds)
+            while more and search.settled is None:
+                if search.remaining == 0:
+                    return Status.TIME_LIMIT
+                began = time.monotonic()
+                program = self._program(search, objective, ranges, bounds, distances)
+                search.effort.build_seconds += time.monotonic() - began
+                status = self._run(search, program)
+                if status is not Status.OPTIMAL:
+                    return search.settled or status
+                more = program.leaves_more
         return search.settled or Status.OPTIMAL
 
     def _program(
@@ -116,6 +117,8 @@ class Milp(Attack[MilpSettings]):
 
     def _run(self, search: Search, program: Program) -> Status:
         """OPTIMAL when the target is done, else why its solve stopped."""
+        if program.settled_without_solver():
+            return Status.OPTIMAL
         solution = solve(
             search, self.settings.backend, program.problem, _limits(search), program.report
         )

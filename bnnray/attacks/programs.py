@@ -5,16 +5,33 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Protocol
 
 from bnnray.attacks.aims import CLOSED
 from bnnray.attacks.bounds import DistanceBounds, TargetBounds
 from bnnray.attacks.search import Search
-from bnnray.encodings import Encoding, LayerRange, TightEncoding, Wanted, realise
+from bnnray.encodings import (
+    Encoding,
+    LayerRange,
+    TightEncoding,
+    Wanted,
+    interval_bound,
+    interval_ranges,
+    realise,
+)
 from bnnray.errors import BugError
 from bnnray.solvers import Problem, Progress
-from bnnray.threat import Domain, FloatArray, Norm, Objective, Question, Witness
+from bnnray.threat import (
+    LARGEST_DENOMINATOR,
+    Domain,
+    FloatArray,
+    Norm,
+    Objective,
+    Question,
+    Witness,
+)
 from bnnray.verdicts import Proof, is_flip
 
 
@@ -59,6 +76,15 @@ class Program(ABC):
             self._infeasible()
         elif bound < math.inf:
             self._bounded(bound)
+
+    def settled_without_solver(self) -> bool:
+        """Whether interval arithmetic leaves nothing to solve; then that is taken as proven."""
+        return False
+
+    @property
+    def leaves_more(self) -> bool:
+        """Whether a further program about the target would tell more, this one being solved."""
+        return False
 
     @abstractmethod
     def _offer(self, values: FloatArray) -> None: ...
@@ -119,7 +145,9 @@ class LargestOfTarget(Program):
 class NearestOfTarget(Program):
     """Asks for the nearest flip to one target; nearer than the incumbent, if that flips.
 
-    On the box a target whose nearest flip is hardly nearer need not be looked at.
+    What is nearer changes no pixel by more, so the program is about a smaller epsilon: its
+    relaxation is tighter. On the box tolerances are in proportion to epsilon, so there a target is
+    asked about again where the distance that was found is far below it.
     """
 
     def __init__(
@@ -133,11 +161,31 @@ class NearestOfTarget(Program):
     ) -> None:
         super().__init__(search, objective, bounds)
         self.distances = distances
+        self._best = search.distance
         self._least = least_wanted(search, objective)
         self._within, self._beyond = _nearer(search)
+        self._empty = False
+        question = search.question
+        if self._within is not None:
+            question = _narrowed(question, self._within)
+            ranges = interval_ranges(question)
+        self._reach = interval_bound(objective, ranges[-1])
         wanted = Wanted(self._least, self._within)
-        self.encoding = encode(search.question, objective, ranges, wanted, search.minimize)
+        self.encoding = encode(question, objective, ranges, wanted, search.minimize)
         self.problem = Problem(self.encoding.model)
+
+    def settled_without_solver(self) -> bool:
+        if self._reach >= self._least:
+            return False
+        self._take_as_empty(Proof.EXACT)
+        return True
+
+    @property
+    def leaves_more(self) -> bool:
+        threat, found = self.encoding.question.threat, self.search.distance
+        if threat.domain is not Domain.BOX or self._empty or found is None:
+            return False
+        return found != self._best and 2 * found < threat.epsilon
 
     def _offer(self, values: FloatArray) -> None:
         """The tight form's own input on the box lies on thresholds: it may flip or not."""
@@ -155,11 +203,15 @@ class NearestOfTarget(Program):
         self.distances.tighten(self.objective, proven, Proof.SOLVER)
 
     def _infeasible(self) -> None:
+        self._take_as_empty(Proof.SOLVER)
+
+    def _take_as_empty(self, proof: Proof) -> None:
+        self._empty = True
         if self._beyond is not None:
-            self.distances.tighten(self.objective, self._beyond, Proof.SOLVER)
+            self.distances.tighten(self.objective, self._beyond, proof)
         else:
-            self.bounds.tighten(self.objective, below(self.objective, self._least), Proof.SOLVER)
-            self.distances.leave_out(self.objective, Proof.SOLVER)
+            self.bounds.tighten(self.objective, below(self.objective, self._least), proof)
+            self.distances.leave_out(self.objective, proof)
 
 
 def least_wanted(search: Search, objective: Objective) -> Fraction:
@@ -175,6 +227,13 @@ def least_wanted(search: Search, objective: Objective) -> Fraction:
 def below(objective: Objective, cutoff: Fraction) -> Fraction:
     """The largest attainable objective below an attainable one."""
     return objective.attainable_floor(cutoff - objective.step / 2)
+
+
+def _narrowed(question: Question, within: Fraction) -> Question:
+    """The question with a budget that holds every input within a distance, in either norm."""
+    rounded = Fraction(math.ceil(within * LARGEST_DENOMINATOR), LARGEST_DENOMINATOR)
+    epsilon = min(rounded, question.threat.epsilon)
+    return replace(question, threat=replace(question.threat, epsilon=epsilon))
 
 
 def _nearer(search: Search) -> tuple[Fraction | None, Fraction | None]:

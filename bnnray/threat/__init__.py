@@ -1,6 +1,6 @@
 """Budgets, goals, questions, and the exact replay of a witness."""
 
-from bnnray.threat.epsilon import format_epsilon, parse_epsilon
+from bnnray.threat.epsilon import LARGEST_DENOMINATOR, format_epsilon, parse_epsilon
 from bnnray.threat.objective import Objective, make_objective
 from bnnray.threat.question import Question
 from bnnray.threat.region import FloatArray, Region, make_region
@@ -9,6 +9,7 @@ from bnnray.threat.threat import ANY, RUNNER_UP, Against, Domain, Goal, Norm, Th
 
 __all__ = [
     "ANY",
+    "LARGEST_DENOMINATOR",
     "RUNNER_UP",
     "Against",
     "Domain",

@@ -1,5 +1,6 @@
 """The smallest perturbation against the true one: all inputs of tiny grids, all cells of boxes."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -11,21 +12,33 @@ from tiny import random_question
 from bnnray.attacks import Milp, MilpSettings, Outcome, PgdSettings, Task
 from bnnray.attacks.search import Search
 from bnnray.datasets import load_dataset
+from bnnray.encodings import interval_bound, interval_ranges
 from bnnray.errors import BugError
 from bnnray.models import load_model
 from bnnray.solvers import BACKENDS, InProcess
 from bnnray.threat import Domain, Goal, Norm, Question, Threat, parse_epsilon, replay
-from bnnray.verdicts import Proof, Replay, Status, Verdict
+from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
 
-QUESTIONS = 160
+QUESTIONS = 35
 
 
 def questions(domain: Domain, *, nasty: bool, local: bool) -> list[tuple[int, Question]]:
-    made = [
-        (s, random_question(np.random.default_rng(s), domain, nasty=nasty, local=local))
-        for s in range(QUESTIONS)
-    ]
-    return [(seed, question) for seed, question in made if question.targets]
+    """Some that intervals settle, and as many that they do not, with a clean image that keeps."""
+    found: dict[bool, list[tuple[int, Question]]] = {True: [], False: []}
+    for seed in itertools.count():
+        rng = np.random.default_rng(seed)
+        question = random_question(rng, domain, nasty=nasty, local=local)
+        if question.targets:
+            found[is_open(question)].append((seed, question))
+        if len(found[True]) == QUESTIONS:
+            return [*found[True], *found[False][:QUESTIONS]]
+    raise AssertionError
+
+
+def is_open(question: Question) -> bool:
+    tie, last = question.threat.tie, interval_ranges(question)[-1]
+    bound = max(interval_bound(o, last) for o in question.objectives)
+    return is_flip(bound, tie) and not is_flip(question.clean_objective, tie)
 
 
 def solve(question: Question, seed: int = 0, **settings) -> Outcome:
@@ -77,7 +90,7 @@ def test_on_the_grid_the_nearest_flip_is_found_and_proven(name, norm, local):
 @pytest.mark.parametrize("norm", list(Norm))
 @pytest.mark.parametrize("name", sorted(BACKENDS))
 def test_on_the_box_the_infimum_is_met_within_tolerance(name, norm, local):
-    closed = flips = 0
+    flips = 0
     for seed, question in questions(Domain.BOX, nasty=False, local=local):
         outcome = solve(question, seed, backend=name, minimize=norm)
         where = f"seed {seed} {outcome.status} {outcome.message}"
@@ -87,11 +100,10 @@ def test_on_the_box_the_infimum_is_met_within_tolerance(name, norm, local):
             continue
         flips += 1
         assert (outcome.status, outcome.verdict) == (Status.OPTIMAL, Verdict.VULNERABLE), where
-        slack = question.threat.epsilon / 10_000
-        assert outcome.distance - true <= true / 10_000 + slack, where
-        assert true - outcome.distance_bound <= true / 10_000 + slack, where
-        closed += outcome.proof is not Proof.NONE
-    assert closed > 0.8 * flips > 0
+        assert outcome.proof in (Proof.EXACT, Proof.SOLVER), where
+        assert outcome.distance - true <= outcome.distance / 10_000, where
+        assert true - outcome.distance_bound <= outcome.distance / 10_000, where
+    assert flips > QUESTIONS / 2
 
 
 @pytest.mark.parametrize("formulation", ["tight", "paper"])
@@ -99,7 +111,7 @@ def test_on_the_box_the_infimum_is_met_within_tolerance(name, norm, local):
 @pytest.mark.parametrize("name", sorted(BACKENDS))
 def test_on_thresholds_no_claim_is_wrong(name, norm, formulation):
     """Nasty networks on the box, where the nearest flip may be a single point."""
-    for seed, question in questions(Domain.BOX, nasty=True, local=True)[:100]:
+    for seed, question in questions(Domain.BOX, nasty=True, local=True)[:70]:
         outcome = solve(question, seed, backend=name, minimize=norm, formulation=formulation)
         where = f"seed {seed} {outcome.status} {outcome.message}"
         true = check_sound(question, outcome, norm, where)
