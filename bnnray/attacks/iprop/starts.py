@@ -17,8 +17,11 @@ from bnnray.threat import FloatArray, Witness
 MOVES = 300
 """Turns that the tabu search makes."""
 
-TABU = (3, 8)
-"""A sign that was turned stays for at least the first, less than the second number of moves."""
+WORTH = 6.0
+"""A row that holds weighs as much as this shortfall of others; 3 to 30 do hardly worse."""
+
+TABU = (2, 7)
+"""For how many moves a sign that was turned stays: drawn from the first to below the second."""
 
 ROUNDS, DESCENT_STEPS = 15, 60
 """How often rows are given up in the descent, and its steps between."""
@@ -33,26 +36,23 @@ NEAR, ROUNDING = 1e-3, 4.0
 def start_hidden(problem: HiddenProblem, rng: np.random.Generator) -> FloatArray:
     """A start for problem (9) by tabu search over the turns, from none.
 
-    A move turns the sign after which most rows hold, or are short by the least weighted sum; rows
-    that stay short gain weight. The best assignment is kept.
+    A move turns the sign after which the rows that hold, and the sum by which others are short,
+    are best. The best assignment is kept.
     """
     rows, turns = problem.rows, np.zeros(len(problem.free), dtype=bool)
-    best, best_value = turns, _value(problem, turns, -rows.needs)
+    slack = -rows.needs
+    best, best_value = turns, _value(problem, turns, slack)
     if not rows.gains.size:
         return problem.assignment(best)
-    weights, slack = np.ones(len(rows.needs)), -rows.needs
-    bound_until = np.zeros(len(turns), dtype=np.int64)
+    tabu_until = np.zeros(len(turns), dtype=np.int64)
     for move in range(MOVES):
         after = slack[:, None] + rows.gains * np.where(turns, -1.0, 1.0)
-        merit = 3.0 * (after >= 0).sum(axis=0) + weights @ np.minimum(after, 0)
-        merit += rng.random(len(turns)) - turns * 0.1
-        merit[bound_until > move] = -np.inf
-        chosen = int(np.argmax(merit))
+        merit = WORTH * (after >= 0).sum(axis=0) + np.minimum(after, 0).sum(axis=0)
+        chosen = int(np.argmax(np.where(move < tabu_until, -np.inf, merit)))
+        tabu_until[chosen] = move + 1 + int(rng.integers(*TABU))
         turns = turns.copy()
         turns[chosen] = not turns[chosen]
-        bound_until[chosen] = move + int(rng.integers(*TABU))
         slack = after[:, chosen]
-        weights = 0.95 * weights + 0.15 * (slack < 0)
         value = _value(problem, turns, slack)
         if value > best_value:
             best, best_value = turns, value
