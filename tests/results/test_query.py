@@ -76,7 +76,7 @@ def test_a_part_from_before_a_column_came_is_still_read(run):
     units = pq.read_table(run.units)
     pq.write_table(units.drop_columns(["time_limit"]), run.units)
     assert query(run, "select key, schema_version from results").rows == (("a", None),)
-    assert query(run, "select distance from trace").rows == ((None,),)
+    assert query(run, "select iteration from trace").rows == ((None,),)
     assert query(run, "select box from witnesses").rows == ((None,),)
     assert query(run, "select distinct time_limit from units").rows == ((None,),)
     add(run, record("b"))
