@@ -1,6 +1,7 @@
 """One contract for every MILP back end, here and in a child process."""
 
 import math
+import time
 
 import gurobipy
 import highspy
@@ -125,6 +126,17 @@ def test_the_time_limit_keeps_the_incumbent_and_a_bound(backend, solver):
     assert any(p.values is not None for p in seen)
     improving = [p.objective for p in seen if p.values is not None]
     assert improving == sorted(improving)
+
+
+def test_lost_patience_keeps_the_incumbent_and_a_bound(backend, solver):
+    """It ends long before its limit, as if its time were over."""
+    limits = Limits(300, patience=0.5)
+    began = time.monotonic()
+    found = solver.solve(backend, Problem(knapsack(120, 1)), limits, collect([]))
+    assert time.monotonic() - began < 100
+    assert found.status is Status.TIME_LIMIT
+    assert found.values is not None
+    assert found.objective <= found.bound < math.inf
 
 
 def test_starts_from_what_it_is_given(backend, solver):
