@@ -64,7 +64,7 @@ def check_iterations(question: Question, outcome: Outcome) -> None:
         if step.value == 1:
             open_ = np.setdiff1d(open_, list(tried))
         assert set(iteration.drawn) <= set(open_)
-        assert len(iteration.drawn) == min(iteration.step, len(open_)) > 0
+        assert len(set(iteration.drawn)) == min(iteration.step, len(open_)) > 0
         wanted = np.where(is_ideal, ideal, 0)
         wanted[iteration.drawn] = ideal[iteration.drawn]
         assert (top.wanted == wanted).all()
