@@ -43,7 +43,7 @@ HOMES = {
     "duckdb": "results/query.py",
     "sklearn": "datasets/digits.py",
     "platformdirs": "datasets",
-    "pydantic": ("attacks/settings.py", "attacks/pgd.py", "attacks/milp.py", "job"),
+    "pydantic": ("attacks", "job"),
     "tomli_w": "runtime/run.py",
     "typer": "cli",
     "rich": "cli",

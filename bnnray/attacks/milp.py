@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import model_validator
 
 from bnnray.attacks.base import Attack
 from bnnray.attacks.bounds import DistanceBounds, TargetBounds
-from bnnray.attacks.pgd import Pgd, PgdSettings, warm_start
+from bnnray.attacks.pgd import Pgd, PgdSettings, check_warm_start, warm_start
 from bnnray.attacks.programs import (
     Encode,
     LargestOfTarget,
@@ -57,6 +58,11 @@ class MilpSettings(AttackSettings):
     warm_start: PgdSettings | None = None
 
     @model_validator(mode="after")
+    def _warm_start_fits(self) -> MilpSettings:
+        check_warm_start(self.warm_start, self.time_limit)
+        return self
+
+    @model_validator(mode="after")
     def _one_aim(self) -> MilpSettings:
         if self.minimize is not None and self.stop == "flip":
             raise ValueError(
@@ -88,6 +94,20 @@ class Milp(Attack[MilpSettings]):
         distances = DistanceBounds(search, bounds)
         if self.settings.warm_start is not None and search.settled is None:
             warm_start(search, self.settings.warm_start)
+        while True:
+            known = search.distance
+            status = self._ask_targets(search, ranges, bounds, distances)
+            if status is not Status.OPTIMAL or not _much_nearer(search, known):
+                return search.settled or status
+
+    def _ask_targets(
+        self,
+        search: Search,
+        ranges: Sequence[LayerRange],
+        bounds: TargetBounds,
+        distances: DistanceBounds,
+    ) -> Status:
+        """OPTIMAL when every target is done, else why a solve stopped."""
         for objective in search.question.objectives:
             more = _has_news(search, objective, bounds)
             while more and search.settled is None:
@@ -98,9 +118,9 @@ class Milp(Attack[MilpSettings]):
                 search.effort.build_seconds += time.monotonic() - began
                 status = self._run(search, program)
                 if status is not Status.OPTIMAL:
-                    return search.settled or status
+                    return status
                 more = program.leaves_more
-        return search.settled or Status.OPTIMAL
+        return Status.OPTIMAL
 
     def _program(
         self,
@@ -132,6 +152,17 @@ def _has_news(search: Search, objective: Objective, bounds: TargetBounds) -> boo
     if search.minimize is not None:
         return bounds.can_flip(objective)
     return bounds.of(objective) >= least_wanted(search, objective)
+
+
+def _much_nearer(search: Search, known: Fraction | None) -> bool:
+    """Whether a flip was found that is far nearer than the one known before.
+
+    On the box a target asked before that has a limit with the tolerance of a larger budget.
+    """
+    threat, found = search.question.threat, search.distance
+    if threat.domain is not Domain.BOX or found is None or search.settled is not None:
+        return False
+    return 2 * found < (threat.epsilon if known is None else known)
 
 
 def _limits(search: Search) -> Limits:

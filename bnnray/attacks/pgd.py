@@ -17,7 +17,14 @@ from pydantic import Field, StrictBool
 
 from bnnray.attacks.base import Attack
 from bnnray.attacks.search import Search
-from bnnray.attacks.settings import AttackSettings, Count, Later, Positive, Stop
+from bnnray.attacks.settings import (
+    AttackSettings,
+    Count,
+    Later,
+    Positive,
+    Stop,
+    format_seconds,
+)
 from bnnray.encodings import interval_ranges
 from bnnray.verdicts import Status
 
@@ -50,6 +57,24 @@ class PgdSettings(AttackSettings):
     repeat: Annotated[StrictBool, Later()] = False
     step: Annotated[Positive, Field(le=2)] = 0.1
     stop: Stop = "optimum"
+
+
+def check_warm_start(settings: PgdSettings | None, time_limit: float) -> None:
+    """Refuses a warm start that contradicts the attack that it starts.
+
+    Raises:
+        ValueError: it has an end of its own, or leaves the attack no time.
+    """
+    if settings is None:
+        return
+    if settings.stop == "flip":
+        raise ValueError("a warm start ends where its attack does; leave out its stop")
+    if settings.repeat and settings.time_limit >= time_limit:
+        raise ValueError(
+            f"expected a warm start that repeats to end before its attack's time_limit of "
+            f"{format_seconds(time_limit)}; got a time_limit of "
+            f"{format_seconds(settings.time_limit)}"
+        )
 
 
 class Pgd(Attack[PgdSettings]):

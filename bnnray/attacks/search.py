@@ -138,6 +138,7 @@ class Search:
         ending: set when the run ends and every search should.
         effort: for the attack to fill in.
         message: for the attack to fill in.
+        fallback: the back end that "auto" stands for, as far as it is known by now.
         iterations: for the attack to fill in, where a record was asked for.
     """
 
@@ -153,6 +154,7 @@ class Search:
     clock: Clock = time.monotonic
     effort: Effort = field(default_factory=Effort)
     message: str = ""
+    fallback: str = "gurobi"
     iterations: list[Iteration] = field(default_factory=list)
     _trace: list[TracePoint] = field(default_factory=list)
     _bound: Fraction | None = None

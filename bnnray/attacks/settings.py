@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -27,8 +28,13 @@ def format_seconds(seconds: float) -> str:
     """The shortest text that :func:`parse_seconds` reads back."""
     for name in ("h", "min"):
         if seconds >= UNITS[name] and seconds % UNITS[name] == 0:
-            return f"{seconds / UNITS[name]:g}{name}"
-    return f"{seconds:g}s"
+            return f"{_plain(seconds / UNITS[name])}{name}"
+    return f"{_plain(seconds)}s"
+
+
+def _plain(number: float) -> str:
+    """All digits, without an exponent."""
+    return f"{Decimal(repr(number)).normalize():f}"
 
 
 class Outside:
@@ -40,7 +46,8 @@ class Later:
     so that the units of older jobs keep their keys."""
 
 
-Count = Annotated[int, Field(strict=True, ge=1)]
+LARGEST_COUNT = 2**31 - 1
+Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST_COUNT)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Seconds = Annotated[
     Positive,

@@ -24,14 +24,16 @@ def solve(
     """
     began = time.monotonic()
     try:
-        name = "gurobi" if backend == "auto" else backend
+        name = search.fallback if backend == "auto" else backend
         solution = search.solver.solve(make_backend(name), problem, limits, report)
     except LicenceError as error:
         if backend != "auto":
             raise
+        name = "highs"
         if isinstance(error, ModelTooLarge):
             search.message = str(error)
-        name = "highs"
+        else:
+            search.fallback = name  # asking for a licence again may take seconds each time
         solution = search.solver.solve(make_backend(name), problem, limits, report)
     search.effort.backend = name
     search.effort.add(solution, time.monotonic() - began)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from bnnray.network import IntArray
 from bnnray.threat import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
@@ -57,41 +58,41 @@ class LinearModel:
         return 0.999 if self.integral else 1e-6
 
 
+Columns = Sequence[int] | IntArray
+Values = Sequence[float] | FloatArray
+
+
 class RowBuilder:
     """Collects rows ``sum of terms <= rhs``, or ``= rhs``, into a sparse matrix."""
 
     def __init__(self) -> None:
-        self._columns: list[int] = []
-        self._values: list[float] = []
-        self._starts = [0]
+        self._columns: list[IntArray] = []
+        self._values: list[FloatArray] = []
         self._rhs: list[float] = []
         self._equal: list[bool] = []
 
-    def at_most(self, columns: Sequence[int], values: Sequence[float], rhs: float) -> None:
+    def at_most(self, columns: Columns, values: Values, rhs: float) -> None:
         """Adds sum values . v[columns] <= rhs."""
         self._add(columns, values, rhs, equal=False)
 
-    def at_least(self, columns: Sequence[int], values: Sequence[float], rhs: float) -> None:
+    def at_least(self, columns: Columns, values: Values, rhs: float) -> None:
         """Adds sum values . v[columns] >= rhs."""
-        self.at_most(columns, [-v for v in values], -rhs)
+        self.at_most(columns, -np.asarray(values), -rhs)
 
-    def equals(self, columns: Sequence[int], values: Sequence[float], rhs: float) -> None:
+    def equals(self, columns: Columns, values: Values, rhs: float) -> None:
         """Adds sum values . v[columns] = rhs."""
         self._add(columns, values, rhs, equal=True)
 
     def build(self, variables: int) -> tuple[sparse.csr_array, FloatArray, BoolArray]:
         """The matrix (rows, variables), the right-hand sides and which rows are equations."""
-        matrix = sparse.csr_array(
-            (np.array(self._values, dtype=np.float64), self._columns, self._starts),
-            shape=(len(self._rhs), variables),
-        )
+        starts = np.cumsum([0, *map(len, self._columns)])
+        columns = np.concatenate([*self._columns, np.zeros(0, dtype=np.int64)])
+        values = np.concatenate([*self._values, np.zeros(0)])
+        matrix = sparse.csr_array((values, columns, starts), shape=(len(self._rhs), variables))
         return matrix, np.array(self._rhs, dtype=np.float64), np.array(self._equal, dtype=bool)
 
-    def _add(
-        self, columns: Sequence[int], values: Sequence[float], rhs: float, *, equal: bool
-    ) -> None:
-        self._columns.extend(columns)
-        self._values.extend(values)
-        self._starts.append(len(self._columns))
+    def _add(self, columns: Columns, values: Values, rhs: float, *, equal: bool) -> None:
+        self._columns.append(np.asarray(columns, dtype=np.int64))
+        self._values.append(np.asarray(values, dtype=np.float64))
         self._rhs.append(rhs)
         self._equal.append(equal)

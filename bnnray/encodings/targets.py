@@ -51,13 +51,11 @@ class Rows:
 
     def imply(self, out: RowBuilder, first: int) -> None:
         """Adds that variable ``first`` + i implies row i; v being the first columns."""
-        for row, (gains, need, least) in enumerate(
-            zip(self.gains, self.needs.tolist(), self.least.tolist(), strict=True)
-        ):
+        least = self.least
+        for row, (gains, big_m) in enumerate(zip(self.gains, least - self.needs, strict=True)):
             used = np.flatnonzero(gains)
-            out.at_least(
-                [*used.tolist(), first + row], [*gains[used].tolist(), least - need], least
-            )
+            columns, values = np.append(used, first + row), np.append(gains[used], big_m)
+            out.at_least(columns, values, float(least[row]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,7 @@ class HiddenProblem:
 @dataclass(frozen=True, eq=False)
 class InputProblem:
     """Problem (10): an input in the budget that gives the first layer as many wanted signs as
-    possible. Pixels are integers on the grid.
+    possible. Pixels are integers on the grid; those that no open wanted unit sees stay clean.
 
     Args:
         model: variables are the pixels', then u for each of ``rows``.

@@ -98,7 +98,7 @@ TRACE = (
     Column("seconds", "double", "since the unit began"),
     Column("objective", "double", "of the incumbent then"),
     Column("bound", "double", "proven by then"),
-    Column("iteration", "int64", "of the attack"),
+    Column("iteration", "int64", "of the attack; during a warm start of that"),
     Column("distance", "double", "of the incumbent then, if the smallest was wanted and it flips"),
 )
 

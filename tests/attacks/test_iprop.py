@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import Size, random_network, random_question
 
@@ -14,7 +14,7 @@ from bnnray.attacks.iprop.starts import start_hidden, start_input
 from bnnray.attacks.iprop.step_size import StepSize
 from bnnray.encodings import encode_hidden, encode_input, interval_ranges
 from bnnray.errors import LicenceError
-from bnnray.solvers import BACKENDS, InProcess, Solution
+from bnnray.solvers import BACKENDS, Child, InProcess, Solution
 from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon, replay
 from bnnray.verdicts import Proof, Status, Verdict
 
@@ -29,9 +29,9 @@ def make_question(seed: int, goal: str = "runner-up", domain: Domain = Domain.GR
 
 
 def run(question: Question, seed: int = 0, solver=None, **settings) -> Outcome:
-    settings = {"backend": "highs", "subproblem_patience": "off", "record": True, **settings}
+    given = {"backend": "highs", "subproblem_patience": "off", "record": True, **settings}
     task = Task(question, seed)
-    return Iprop(IpropSettings(**settings)).run([task], solver or InProcess())[0]
+    return Iprop(IpropSettings(**given)).run([task], solver or InProcess())[0]
 
 
 @pytest.mark.parametrize("name", sorted(BACKENDS))
@@ -212,17 +212,24 @@ def test_no_local_optimum_without_subproblems_solved_to_optimality():
 
 
 class NoGurobi:
+    def __init__(self) -> None:
+        self.asked = 0
+
     def prepare(self) -> None:
         pass
 
     def solve(self, backend, problem, limits, report) -> Solution:
         if backend.name == "gurobi":
+            self.asked += 1
             raise LicenceError("expected a Gurobi licence; got none")
         return InProcess().solve(backend, problem, limits, report)
 
 
 def test_auto_goes_on_with_highs_where_gurobi_has_no_licence():
-    assert run(make_question(0), solver=NoGurobi(), backend="auto").effort.backend == "highs"
+    solver = NoGurobi()
+    outcome = run(make_question(0), solver=solver, backend="auto")
+    assert (outcome.effort.backend, outcome.status) == ("highs", Status.LOCAL_OPTIMUM)
+    assert solver.asked == 1, "a licence server may take seconds to say no"
     named = run(make_question(0), solver=NoGurobi(), backend="gurobi")
     assert named.status is Status.LICENCE
 
@@ -265,3 +272,31 @@ def test_starts_reach_what_solvers_prove():
         held = problem.rows.hold(np.zeros(25)).sum()
         gaps.append((problem.rows.hold(start[:25]).sum() - held) / (len(problem.rows.needs) - held))
     assert np.mean(gaps) > 0.5
+
+
+@pytest.mark.parametrize("domain", list(Domain))
+def test_wide_layers_keep_the_limits(domain):
+    """Building and starts take a second or two here, not a minute."""
+    rng = np.random.default_rng(0)
+    network = random_network(rng, Size(3072, (1000, 1000), 10, 255), nasty=False)
+    threat = Threat(parse_epsilon("0.02"), domain)
+    question = Question(network, rng.integers(0, 256, size=3072), 255, 0, threat)
+    solver = Child()
+    try:
+        settings = IpropSettings(time_limit=4.0, subproblem_time_limit=1.0)
+        outcome = Iprop(settings).run([Task(question, 0)], solver)[0]
+    finally:
+        solver.close()
+    assert outcome.status is Status.TIME_LIMIT
+    assert outcome.seconds < 4 + 10
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_odd_networks_end(seed):
+    """One layer, single units, weights or scales of 0, nothing that can change."""
+    rng = np.random.default_rng(seed)
+    question = random_question(rng, Domain.GRID, "any", local=bool(seed % 2))
+    outcome = run(question, step=int(rng.integers(1, 4)), time_limit=0.3)
+    assert outcome.status in (Status.LOCAL_OPTIMUM, Status.TIME_LIMIT)
+    check_final(question, outcome)

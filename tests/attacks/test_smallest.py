@@ -10,11 +10,13 @@ from pydantic import ValidationError
 from tiny import random_question
 
 from bnnray.attacks import Milp, MilpSettings, Outcome, PgdSettings, Task
+from bnnray.attacks.aims import CLOSED
 from bnnray.attacks.search import Search
 from bnnray.datasets import load_dataset
 from bnnray.encodings import interval_bound, interval_ranges
 from bnnray.errors import BugError
 from bnnray.models import load_model
+from bnnray.network import Dense, Network, OutputLayer, SignLayer
 from bnnray.solvers import BACKENDS, InProcess
 from bnnray.threat import Domain, Goal, Norm, Question, Threat, parse_epsilon, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
@@ -137,6 +139,26 @@ def test_a_warm_start_changes_no_answer(domain, norm):
 def flipped_when_clean() -> Question:
     made = (random_question(np.random.default_rng(s), Domain.BOX, "any") for s in range(1000))
     return next(q for q in made if q.clean_objective > 0)
+
+
+def test_a_target_is_asked_again_when_another_flips_far_nearer():
+    """Its limit had the tolerance of the larger budget that it was asked with."""
+    for seed in (13, 109, 157):
+        question = unshifted_question(np.random.default_rng(seed))
+        outcome = solve(question, seed, backend="highs", minimize="linf")
+        assert (outcome.status, outcome.verdict) == (Status.OPTIMAL, Verdict.VULNERABLE)
+        assert outcome.proof is not Proof.NONE
+        assert outcome.distance - outcome.distance_bound <= outcome.distance * CLOSED
+
+
+def unshifted_question(rng: np.random.Generator) -> Question:
+    """Six pixels, two layers of 15 units with thresholds of 0, any of five classes."""
+    weights = [rng.choice([-1, 1], size=size).astype(np.int8) for size in ((15, 6), (15, 15))]
+    ones, zeros = np.ones(15, np.float32), np.zeros(15, np.float32)
+    hidden = tuple(SignLayer(Dense(w), ones, zeros) for w in weights)
+    output = OutputLayer(Dense(rng.choice([-1, 1], size=(5, 15)).astype(np.int8)))
+    threat = Threat(Fraction(3, 10), Domain.BOX, goal=Goal("any"))
+    return Question(Network((6,), hidden, output), np.arange(6) * 37, 255, 0, threat)
 
 
 @pytest.mark.parametrize("norm", list(Norm))

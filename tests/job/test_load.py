@@ -31,6 +31,8 @@ kind = "milp"
 name = "slow"
 time_limit = "3min"
 warm_start = { kind = "pgd", time_limit = "5s" }
+[[attack]]
+kind = "iprop"
 """
 
 
@@ -47,7 +49,7 @@ def job_file(tmp_path):
 def test_reads_a_good_job(job_file):
     job = load_job(job_file(GOOD)).job
     assert job.threat.epsilon == [Fraction(1, 16), Fraction(1, 10)]
-    assert [a.name for a in job.attack] == ["pgd", "slow"]
+    assert [a.name for a in job.attack] == ["pgd", "slow", "iprop"]
     assert job.attack[1].time_limit == 180
     assert job.attack[1].warm_start.time_limit == 5
 
@@ -101,7 +103,17 @@ def test_every_job_that_comes_along_is_valid(path):
         ("attack.pgd.repeat=1", r"repeat: .*boolean; got 1"),
         ("attack.pgd.iterations='ten'", r"iterations: .*integer; got 'ten'"),
         ("attack.pgd.surrogate=sigmoid", r"surrogate: .*got 'sigmoid'"),
-        ("attack.fgsm.restarts=2", r"unknown attack 'fgsm'; valid: pgd, slow"),
+        ("attack.iprop.step=0", r'step: expected "adaptive" or a whole number from 1 on; got 0'),
+        ("attack.iprop.step=big", r'step: expected "adaptive" or a whole number.*got \'big\''),
+        ("attack.iprop.step=2.5", r'step: expected "adaptive" or a whole number.*got 2\.5'),
+        ("attack.iprop.subproblem_patience=soon", r'expected "off", or a duration.*got \'soon\''),
+        ("attack.iprop.subproblem_patience=0", r'expected "off", or a duration.*got 0'),
+        ("attack.iprop.subproblem_time_limit=0s", r"subproblem_time_limit: .*greater than 0"),
+        ("attack.iprop.record=1", r"record: .*boolean; got 1"),
+        ("attack.iprop.warm_start.stop=flip", r"a warm start ends where its attack does"),
+        ("attack.iprop.warm_start={repeat=true}", r"warm start that repeats to end before .*1min"),
+        ("attack.pgd.restarts=99999999999", r"restarts: .*less than or equal to 2147483647"),
+        ("attack.fgsm.restarts=2", r"unknown attack 'fgsm'; valid: iprop, pgd, slow"),
         ("attack.pgd.kind=fgsm", r"attack\[0\]\.kind: unknown kind of attack 'fgsm'"),
         ("attack.slow.name=pgd", r"two entries of \[\[attack\]\] are named 'pgd'"),
         ("model.b.name=a", r"two entries of \[\[model\]\] are named 'a'"),

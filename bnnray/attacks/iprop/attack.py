@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, StrictBool, model_validator
 
 from bnnray.attacks.base import Attack
 from bnnray.attacks.iprop.propagation import Propagation, Subsolver
-from bnnray.attacks.pgd import Pgd, PgdSettings, warm_start
+from bnnray.attacks.pgd import Pgd, PgdSettings, check_warm_start, warm_start
 from bnnray.attacks.search import Search
 from bnnray.attacks.settings import (
+    LARGEST_COUNT,
     AttackSettings,
     BackendName,
     Count,
@@ -17,16 +21,33 @@ from bnnray.attacks.settings import (
     Outside,
     Seconds,
     Stop,
+    parse_seconds,
 )
 from bnnray.encodings import interval_ranges
 from bnnray.verdicts import Status
+
+
+def _check_step(value: Any) -> Any:
+    if value == "adaptive" or (type(value) is int and 1 <= value <= LARGEST_COUNT):
+        return value
+    raise ValueError('expected "adaptive" or a whole number from 1 on')
+
+
+def _check_patience(value: Any) -> Any:
+    if value == "off":
+        return value
+    with contextlib.suppress(ValueError):
+        seconds = parse_seconds(value)
+        if type(seconds) in (int, float) and 0 < seconds < math.inf:
+            return seconds
+    raise ValueError('expected "off", or a duration such as "500ms" or "10s"')
 
 
 class IpropSettings(AttackSettings):
     """Settings of ``kind = "iprop"``.
 
     Attributes:
-        step: how many non-ideal units an iteration draws: "adaptive" (5 % of the last hidden
+        step: S, how many non-ideal units an iteration draws: "adaptive" (5 % of the last hidden
             layer's width, halved after 5 iterations without a better incumbent) or a number.
         subproblem_time_limit: of each problem (9) or (10).
         subproblem_patience: a subproblem ends as well when it has found nothing better for so
@@ -39,13 +60,18 @@ class IpropSettings(AttackSettings):
     """
 
     kind: Literal["iprop"] = "iprop"
-    step: Literal["adaptive"] | Count = "adaptive"
+    step: Annotated[Literal["adaptive"] | Count, BeforeValidator(_check_step)] = "adaptive"
     subproblem_time_limit: Limit = 10.0
-    subproblem_patience: Annotated[Seconds | Literal["off"], Outside()] = 0.5
+    subproblem_patience: Annotated[Literal["off"] | Seconds, BeforeValidator(_check_patience)] = 0.5
     stop: Stop = "optimum"
     backend: Annotated[BackendName, Outside()] = "auto"
     warm_start: PgdSettings | None = None
-    record: Annotated[bool, Outside()] = False
+    record: Annotated[StrictBool, Outside()] = False
+
+    @model_validator(mode="after")
+    def _warm_start_fits(self) -> IpropSettings:
+        check_warm_start(self.warm_start, self.time_limit)
+        return self
 
 
 class Iprop(Attack[IpropSettings]):
@@ -62,7 +88,7 @@ class Iprop(Attack[IpropSettings]):
         settings = self.settings
         ranges = interval_ranges(search.question)
         search.effort.unstable = int(ranges[0].unstable.sum())
-        if settings.warm_start is not None:
+        if settings.warm_start is not None and search.settled is None:
             warm_start(search, settings.warm_start)
             search.effort.iterations = 0
         patience = settings.subproblem_patience

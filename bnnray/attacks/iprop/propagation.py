@@ -42,15 +42,24 @@ class Subsolver:
     time_limit: float
     patience: float
 
-    def solve(self, problem: Problem, seed: int) -> tuple[FloatArray, Status]:
-        """The best assignment found, the start at least, and why the solve ended."""
+    def solve(self, problem: Problem, seed: int, began: float) -> tuple[FloatArray, Status]:
+        """The best assignment found, the start at least, and why the solve ended.
+
+        Args:
+            problem: with a start.
+            seed: of the solver.
+            began: when the work on the subproblem did, by the monotonic clock.
+        """
         assert problem.start is not None, "a subproblem that is cut off needs an answer"
         if problem.model.objective @ problem.start >= _ceiling(problem):
             return problem.start, Status.OPTIMAL
-        seconds = min(self.time_limit, self.search.remaining)
+        seconds = min(self.time_limit - (time.monotonic() - began), self.search.remaining)
+        if seconds <= 0:
+            return problem.start, Status.TIME_LIMIT
         limits = Limits(seconds, self.search.threads, seed, self.patience)
         solution = solve(self.search, self.backend, problem, limits, lambda _: False)
-        self.search.message = solution.message or self.search.message
+        if solution.status is Status.KILLED:
+            self.search.message = "a subproblem was killed, as its solver ignored its time limit"
         values = problem.start if solution.values is None else solution.values
         return values, solution.status
 
@@ -103,7 +112,11 @@ class Propagation:
         return self._judge(witness, drawn, (*done, subproblem))
 
     def _draw(self) -> IntArray:
-        """G: units that are not ideal and that the budget may change; none at a local optimum."""
+        """G: units that are not ideal and that the budget may change; none at a local optimum.
+
+        At S = 1 a unit whose subproblems were solved to optimality in vain is not drawn again:
+        there would be nothing new.
+        """
         open_ = np.flatnonzero((self._ideal != 0) & ~self._is_ideal & self._ranges[-1].unstable)
         if self._step.value == 1:
             open_ = np.setdiff1d(open_, list(self._tried))
@@ -151,7 +164,7 @@ class Propagation:
     ) -> tuple[FloatArray, Status]:
         self._search.effort.build_seconds += time.monotonic() - began
         seed = int(self._rng.integers(2**31))
-        return self._subsolver.solve(Problem(problem.model, start), seed)
+        return self._subsolver.solve(Problem(problem.model, start), seed, began)
 
     def _judge(
         self, witness: Witness, drawn: IntArray, subproblems: tuple[Subproblem, ...]

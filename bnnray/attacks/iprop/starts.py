@@ -14,8 +14,12 @@ from bnnray.encodings import HiddenProblem, InputProblem, Rows
 from bnnray.encodings.linear_model import BoolArray
 from bnnray.threat import FloatArray, Witness
 
+SEARCH_WORK, DESCENT_WORK = 10**8, 3 * 10**8
+"""Entries of the rows that each start may look at, so that large layers take a second and not
+minutes. Not a clock, as a seed must repeat a run."""
+
 MOVES = 300
-"""Turns that the tabu search makes."""
+"""Turns that the tabu search makes, unless that is too much work."""
 
 WORTH = 6.0
 """A row that holds weighs as much as this shortfall of others; 3 to 30 do hardly worse."""
@@ -24,7 +28,8 @@ TABU = (2, 7)
 """For how many moves a sign that was turned stays: drawn from the first to below the second."""
 
 ROUNDS, DESCENT_STEPS = 15, 60
-"""How often rows are given up in the descent, and its steps between."""
+"""How often rows are given up in the descent, unless that is too much work, and its steps between
+that."""
 
 GIVEN_UP = 0.15
 """The part of the short rows that is given up in a round."""
@@ -45,7 +50,7 @@ def start_hidden(problem: HiddenProblem, rng: np.random.Generator) -> FloatArray
     if not rows.gains.size:
         return problem.assignment(best)
     tabu_until = np.zeros(len(turns), dtype=np.int64)
-    for move in range(MOVES):
+    for move in range(min(MOVES, SEARCH_WORK // rows.gains.size)):
         after = slack[:, None] + rows.gains * np.where(turns, -1.0, 1.0)
         merit = WORTH * (after >= 0).sum(axis=0) + np.minimum(after, 0).sum(axis=0)
         chosen = int(np.argmax(np.where(move < tabu_until, -np.inf, merit)))
@@ -86,7 +91,8 @@ def _descend(rows: Rows, aims: FloatArray, start: FloatArray) -> Iterator[FloatA
     """The values (columns,) after each round."""
     rate = 1.0 / _curvature(rows.gains)
     values, kept = start, np.ones(len(aims), dtype=bool)
-    for _ in range(ROUNDS):
+    rounds = DESCENT_WORK // (DESCENT_STEPS * rows.gains.size)
+    for _ in range(min(ROUNDS, max(1, rounds))):
         ahead, momentum = values, 1.0
         for _ in range(DESCENT_STEPS):
             short = np.where(kept, np.maximum(aims - rows.gains @ ahead, 0), 0)
