@@ -50,23 +50,20 @@ class Subsolver:
             seed: of the solver.
             began: when the work on the subproblem did, by the monotonic clock.
         """
-        assert problem.start is not None, "a subproblem that is cut off needs an answer"
-        if problem.model.objective @ problem.start >= _ceiling(problem):
-            return problem.start, Status.OPTIMAL
+        objective, start = problem.model.objective, problem.start
+        assert start is not None, "a subproblem that is cut off needs an answer"
+        if objective @ start >= np.maximum(objective, 0).sum():
+            return start, Status.OPTIMAL  # whatever the rows say
         seconds = min(self.time_limit - (time.monotonic() - began), self.search.remaining)
         if seconds <= 0:
-            return problem.start, Status.TIME_LIMIT
+            return start, Status.TIME_LIMIT
         limits = Limits(seconds, self.search.threads, seed, self.patience)
         solution = solve(self.search, self.backend, problem, limits, lambda _: False)
         if solution.status is Status.KILLED:
             self.search.message = "a subproblem was killed, as its solver ignored its time limit"
-        values = problem.start if solution.values is None else solution.values
-        return values, solution.status
-
-
-def _ceiling(problem: Problem) -> float:
-    """What the objective cannot exceed, whatever the rows say."""
-    return float(np.maximum(problem.model.objective, 0).sum())
+        if solution.values is None or objective @ solution.values < objective @ start:
+            return start, solution.status
+        return solution.values, solution.status
 
 
 class Propagation:
