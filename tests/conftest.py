@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two workers on two cores; before numpy comes
+
 import hypothesis
 import pytest
 

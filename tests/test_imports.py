@@ -44,6 +44,7 @@ HOMES = {
     "sklearn": "datasets/digits.py",
     "platformdirs": "datasets",
     "pydantic": ("attacks", "job"),
+    "threadpoolctl": "runtime/keeper.py",
     "tomli_w": "runtime/run.py",
     "typer": "cli",
     "rich": "cli",

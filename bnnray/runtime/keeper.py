@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Sequence
 
+from threadpoolctl import threadpool_limits
+
 from bnnray.attacks import Outcome, Task, failed, make_attack
 from bnnray.job import Unit
 from bnnray.results import Record
@@ -26,6 +28,8 @@ class Keeper:
 
     def __init__(self, context: RunContext, slots: int) -> None:
         self._context = context
+        # numpy in one slot must not take the cores of the others; from here on, process-wide
+        threadpool_limits(context.threads, user_api="blas")
         self._ending = threading.Event()
         self._solvers = [Child() for _ in range(slots)]
         self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()

@@ -230,7 +230,7 @@ def test_auto_takes_highs_where_gurobis_licence_is_too_small():
     network = random_network(rng, Size(400, (4000,), 2, 255), nasty=False)
     threat = Threat(Fraction(1, 2), Domain.GRID)
     question = Question(network, rng.integers(0, 256, size=400), 255, 0, threat)
-    settings = {"time_limit": 1.0, "stop": "optimum"}
+    settings = {"time_limit": 3.0, "stop": "optimum"}
     outcome = Milp(MilpSettings(**settings)).run([Task(question, 0)], InProcess())[0]
     assert outcome.effort.backend == "highs"
     assert "Gurobi's licence here admits smaller models" in outcome.message

@@ -161,7 +161,7 @@ def test_a_rectangle_outside_the_image_is_one_line(units_of, mask):
     [
         "attack.milp.stop=flip",
         "attack.milp.warm_start.restarts=3",
-        "attack.milp.warm_start.repeat=true",
+        "attack.milp.warm_start={repeat=true, time_limit='1s'}",
         "attack.milp.formulation=paper",
         "attack.milp.minimize=l1",
         "attack.milp.name=other",
