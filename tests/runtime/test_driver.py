@@ -6,6 +6,7 @@ from collections import deque
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 from tiny import Size, random_network
 
 from bnnray.attacks import MilpSettings, PgdSettings
@@ -15,7 +16,7 @@ from bnnray.runtime.cluster import GPU, SLOTS, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
 from bnnray.runtime.driver import LARGEST_SHARD, Driver
-from bnnray.runtime.keeper import crashed
+from bnnray.runtime.keeper import Keeper, crashed
 from bnnray.threat import Domain, Threat, parse_epsilon
 
 PGD, MILP = PgdSettings(time_limit=5), MilpSettings(time_limit=60)
@@ -133,3 +134,11 @@ def test_after_the_grace_running_units_are_left(context):
     cluster = FakeCluster(context)
     assert drive(cluster, [unit(0, MILP)], drain)[0] == 0
     assert cluster.submitted == []
+
+
+def test_a_keepers_numpy_keeps_to_the_cores_of_a_slot(context):
+    controller = ThreadpoolController().select(user_api="blas")
+    with controller.limit(limits=2):
+        keeper = Keeper(context, slots=1)
+        assert {library["num_threads"] for library in controller.info()} == {1}
+        keeper.close()
