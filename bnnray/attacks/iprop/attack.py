@@ -51,7 +51,7 @@ class IpropSettings(AttackSettings):
             layer's width, halved after 5 iterations without a better incumbent) or a number.
         subproblem_time_limit: of each problem (9) or (10).
         subproblem_patience: a subproblem ends as well when it has found nothing better for so
-            long, as proofs take most of the time; "off" as in the paper.
+            long, as IProp needs answers and no proofs; "off" as in the paper.
         stop: go on after a flip for the best objective, or end at the first.
         backend: "auto" is Gurobi where there is a licence, HiGHS elsewhere.
         warm_start: a PGD attack whose best point is the start; the clean input without one.

@@ -1,6 +1,6 @@
-"""Good starts for IProp's subproblems, found in milliseconds.
+"""Good starts for IProp's subproblems, without a solver.
 
-A solver needs seconds for what these find at once; with them it has its time for the rest.
+They make it sound to end a subproblem early: whatever the solver does, the answer is at least this.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOVES = 300
 """Turns that the tabu search makes, unless that is too much work."""
 
 WORTH = 6.0
-"""A row that holds weighs as much as this shortfall of others; 3 to 30 do hardly worse."""
+"""A row that holds weighs as much as this shortfall of others."""
 
 TABU = (2, 7)
 """For how many moves a sign that was turned stays: drawn from the first to below the second."""

@@ -7,7 +7,7 @@ PATIENCE = 5
 
 
 class StepSize:
-    """S of Khalil et al. (2018), section 4.3.
+    """S of Khalil, Gupta and Dilkina (2018).
 
     Adaptive: 5 % of the last hidden layer's width, halved (rounded down) after 5 iterations
     without a better incumbent, never below 1, and not raised again. Or constant.
