@@ -109,22 +109,22 @@ class PixelVariables:
         whole[self.switches] = True
         return whole
 
-    def add_rows(self, out: RowBuilder, first: int = 0) -> None:
-        """Adds what the variables must keep, their first one being column ``first``."""
+    def add_rows(self, out: RowBuilder) -> None:
+        """Adds what the variables must keep, as the first columns of a program."""
         free = self.free.tolist()
         if self.limit is not None:
-            self._add_limit(out, first, free, self.limit)
+            self._add_limit(out, free, self.limit)
         if self.norm is not None:
             parts = self.distance.tolist() * (len(free) if self.norm is Norm.LINF else 1)
             for pixel, part in zip(free, parts, strict=True):
-                self._add_sides(out, pixel, [first + pixel, first + part], (1.0, -1.0))
+                self._add_sides(out, pixel, [pixel, part], (1.0, -1.0))
 
-    def add_within(self, out: RowBuilder, distance: Fraction, first: int = 0) -> None:
+    def add_within(self, out: RowBuilder, distance: Fraction) -> None:
         """Adds that the distance is at most this, in units of the full range.
 
         The row is widened by the solvers' tolerance: no input that is as near is cut off.
         """
-        columns = (first + self.distance).tolist()
+        columns = self.distance.tolist()
         limit = float(distance / self._unit) + self._tolerance
         out.at_most(columns, [1.0] * len(columns), limit)
 
@@ -185,11 +185,11 @@ class PixelVariables:
     def _tolerance(self) -> float:
         return TOLERANCE + TOLERANCE_EACH * len(self.distance)
 
-    def _add_limit(self, out: RowBuilder, first: int, free: list[int], limit: int) -> None:
-        switches = (first + self.switches).tolist()
+    def _add_limit(self, out: RowBuilder, free: list[int], limit: int) -> None:
+        switches = self.switches.tolist()
         for pixel, switch in zip(free, switches, strict=True):
             ends = (self._upper[pixel], self._lower[pixel])
-            self._add_sides(out, pixel, [first + pixel, switch], ends)
+            self._add_sides(out, pixel, [pixel, switch], ends)
         out.at_most(switches, [1.0] * len(switches), float(limit))
 
     def _add_sides(
