@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two workers on two cores; before numpy comes
 
 import hypothesis
 import pytest
+
+from bnnray.processes import Nursery
 
 hypothesis.settings.register_profile(
     "bnnray",
@@ -44,3 +47,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def networks() -> Path:
     """The folder of the reference networks."""
     return Path(__file__).parent / "networks"
+
+
+@pytest.fixture
+def nursery(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nursery]:
+    """A nursery that finds the modules of the tests."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    nursery = Nursery(["roles"])
+    yield nursery
+    nursery.close()

@@ -16,6 +16,7 @@ ROOT = Path(bnnray.__file__).parent
 ORDER = [
     "errors",
     "files",
+    "processes",
     "verdicts",
     "network",
     "threat",
@@ -44,7 +45,7 @@ HOMES = {
     "sklearn": "datasets/digits.py",
     "platformdirs": "datasets",
     "pydantic": ("attacks", "job"),
-    "threadpoolctl": "runtime/keeper.py",
+    "threadpoolctl": "runtime/slot_process.py",
     "tomli_w": "runtime/run.py",
     "typer": "cli",
     "rich": "cli",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bnnray.attacks.base import Attack, Task, failed
+from bnnray.attacks.base import Attack, Found, Task, failed
 from bnnray.attacks.iprop import Iprop, IpropSettings
 from bnnray.attacks.iteration import Iteration, Subproblem
 from bnnray.attacks.milp import Milp, MilpSettings
@@ -37,6 +37,7 @@ __all__ = [
     "AttackSettings",
     "Count",
     "Effort",
+    "Found",
     "Incumbent",
     "Iprop",
     "IpropSettings",

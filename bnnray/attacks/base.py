@@ -6,18 +6,19 @@ docs/adding_an_attack.md.
 
 from __future__ import annotations
 
-import threading
+import importlib
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import ClassVar, Generic, TypeVar
 
-from bnnray.attacks.search import Effort, Outcome, Search
+from bnnray.attacks.search import Effort, Listener, Nobody, Outcome, Search
 from bnnray.attacks.settings import AttackSettings
 from bnnray.errors import LicenceError
-from bnnray.solvers import Solver
-from bnnray.threat import Norm, Question
+from bnnray.solvers import InProcess, Solver
+from bnnray.threat import Norm, Question, Witness
 from bnnray.verdicts import Proof, Replay, Status, Verdict
 
 S = TypeVar("S", bound=AttackSettings)
@@ -25,10 +26,32 @@ S = TypeVar("S", bound=AttackSettings)
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A question to put to an attack, and the seed of its random choices."""
+    """A question to put to an attack.
+
+    Args:
+        question: what is asked.
+        seed: of the attack's random choices.
+        listener: is told of what is found, as it is found.
+    """
 
     question: Question
     seed: int
+    listener: Listener = field(default_factory=Nobody)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search had found when it was cut off from outside.
+
+    Args:
+        witness: of its incumbent, or None for the clean input.
+        bound: the least that it had proven, or None.
+        proof: what that rests on.
+    """
+
+    witness: Witness | None = None
+    bound: Fraction | None = None
+    proof: Proof = Proof.NONE
 
 
 class Attack(ABC, Generic[S]):
@@ -63,8 +86,10 @@ class Attack(ABC, Generic[S]):
         """Searches several questions; one after the other unless an attack does better."""
         return [self.search(search) for search in searches]
 
-    def prepare(self) -> None:
-        """Loads what the search needs, before any clock starts."""
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules that the search needs and that take long to load; no clock pays for that."""
+        return ()
 
     @property
     def stop(self) -> str:
@@ -82,7 +107,6 @@ class Attack(ABC, Generic[S]):
         tasks: Sequence[Task],
         solver: Solver,
         threads: int = 1,
-        ending: threading.Event | None = None,
     ) -> list[Outcome]:
         """Searches each task and says what is known; a failed search is an outcome too.
 
@@ -90,7 +114,6 @@ class Attack(ABC, Generic[S]):
             tasks: questions on one network. More than one only for batched attacks.
             solver: runs back ends.
             threads: cores that a solve may use.
-            ending: set when the run ends and every search should.
 
         Returns:
             One outcome a task, in their order.
@@ -101,43 +124,50 @@ class Attack(ABC, Generic[S]):
         for domain in {task.question.threat.domain for task in tasks}:
             self.settings.check_domain(domain)
         asked = [task for task in tasks if task.question.targets]
-        found = iter(self._search_all(asked, solver, threads, ending))
+        found = iter(self._search_all(asked, solver, threads))
         return [next(found) if task.question.targets else _nothing_asked() for task in tasks]
 
-    def _search_all(
-        self,
-        tasks: Sequence[Task],
-        solver: Solver,
-        threads: int,
-        ending: threading.Event | None,
-    ) -> list[Outcome]:
+    def cut_off(self, task: Task, found: Found, status: Status, seconds: float) -> Outcome:
+        """The outcome of a search that was killed: what it had found, replayed here."""
+        search = self._begin(task, InProcess(), 1)
+        search.clock = lambda: search.started + seconds
+        if found.witness is not None:
+            search.offer(found.witness)
+        if found.bound is not None:
+            search.prove(found.bound, found.proof)
+        return search.outcome(status)
+
+    def _search_all(self, tasks: Sequence[Task], solver: Solver, threads: int) -> list[Outcome]:
         if not tasks:
             return []
         try:
-            self.prepare()
+            for module in self.modules:
+                importlib.import_module(module)
             solver.prepare()
-            searches = [
-                Search(
-                    question=task.question,
-                    time_limit=self.settings.time_limit,
-                    seed=task.seed,
-                    solver=solver,
-                    stop=self.stop,
-                    minimize=self.minimize,
-                    complete=self.complete,
-                    threads=threads,
-                    ending=ending,
-                )
-                for task in tasks
-            ]
+            searches = [self._begin(task, solver, threads) for task in tasks]
             statuses = self.search_batch(searches)
             return [s.outcome(status) for s, status in zip(searches, statuses, strict=True)]
         except LicenceError as error:
             return [failed(Status.LICENCE, str(error))] * len(tasks)
+        except MemoryError:
+            return [failed(Status.MEMORY_LIMIT, "the search found no more memory")] * len(tasks)
         except Exception as error:  # one bad unit must not end a campaign
             place = traceback.extract_tb(error.__traceback__)[-1]
             message = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
             return [failed(Status.CRASHED, message)] * len(tasks)
+
+    def _begin(self, task: Task, solver: Solver, threads: int) -> Search:
+        return Search(
+            question=task.question,
+            time_limit=self.settings.time_limit,
+            seed=task.seed,
+            solver=solver,
+            stop=self.stop,
+            minimize=self.minimize,
+            complete=self.complete,
+            threads=threads,
+            listener=task.listener,
+        )
 
 
 def _nothing_asked() -> Outcome:

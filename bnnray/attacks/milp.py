@@ -83,9 +83,10 @@ class Milp(Attack[MilpSettings]):
     settings_type: ClassVar[type[AttackSettings]] = MilpSettings
     complete: ClassVar[bool] = True
 
-    def prepare(self) -> None:
-        if self.settings.warm_start is not None:
-            Pgd(self.settings.warm_start).prepare()
+    @property
+    def modules(self) -> tuple[str, ...]:
+        warm_start = self.settings.warm_start
+        return () if warm_start is None else Pgd(warm_start).modules
 
     def search(self, search: Search) -> Status:
         ranges = interval_ranges(search.question)

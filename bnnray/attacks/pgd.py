@@ -84,8 +84,9 @@ class Pgd(Attack[PgdSettings]):
     settings_type: ClassVar[type[AttackSettings]] = PgdSettings
     batched: ClassVar[bool] = True
 
-    def prepare(self) -> None:
-        import bnnray.models.ascent  # noqa: F401  torch takes seconds to load
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return ("bnnray.models.ascent",)  # and so torch
 
     def search(self, search: Search) -> Status:
         return self.search_batch([search])[0]

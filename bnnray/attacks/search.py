@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Protocol
 
 from bnnray.attacks.aims import Aim, Known, make_aim
 from bnnray.attacks.iteration import Iteration
@@ -16,6 +16,32 @@ from bnnray.threat import Norm, Question, Replayed, Witness, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict, judge
 
 Clock = Callable[[], float]
+
+
+class Listener(Protocol):
+    """Is told of a search as it goes, so that what it finds outlives it."""
+
+    def begun(self) -> None:
+        """Its clock runs."""
+        ...
+
+    def found(self, witness: Witness) -> None:
+        """A better incumbent."""
+        ...
+
+    def proved(self, bound: Fraction, proof: Proof) -> None:
+        """A better bound."""
+        ...
+
+
+class Nobody:
+    """Does not listen."""
+
+    def begun(self) -> None: ...
+
+    def found(self, witness: Witness) -> None: ...
+
+    def proved(self, bound: Fraction, proof: Proof) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -128,14 +154,15 @@ class Search:
 
     Attributes:
         question: what is asked.
-        time_limit: seconds for the whole unit, from the creation of this object.
+        started: when this object was created, by its clock.
+        time_limit: seconds for the whole unit, from then on.
         stop: "optimum", or "flip" to end at the first flip or at the proof that there is none.
         minimize: the norm of the smallest perturbation, if that is wanted instead.
         complete: whether the attack can prove; a heuristic that tries to is a bug.
         seed: of every random choice.
         solver: runs back ends.
         threads: cores that a solve may use.
-        ending: set when the run ends and every search should.
+        listener: is told of what is found.
         effort: for the attack to fill in.
         message: for the attack to fill in.
         fallback: the back end that "auto" stands for, as far as it is known by now.
@@ -150,7 +177,7 @@ class Search:
     minimize: Norm | None = None
     complete: bool = True
     threads: int = 1
-    ending: threading.Event | None = None
+    listener: Listener = field(default_factory=Nobody)
     clock: Clock = time.monotonic
     effort: Effort = field(default_factory=Effort)
     message: str = ""
@@ -166,22 +193,21 @@ class Search:
     _finished: float | None = None
 
     def __post_init__(self) -> None:
-        self._start = self.clock()
+        self.started = self.clock()
         self._aim: Aim = make_aim(self.stop, self.minimize)
         clean = self.question.region.clean_witness
         self.incumbent = Incumbent(clean, replay(self.question, clean))
         self._note(0.0)
+        self.listener.begun()
 
     @property
     def elapsed(self) -> float:
         """Seconds since the search began, or until it was finished."""
-        return (self.clock() if self._finished is None else self._finished) - self._start
+        return (self.clock() if self._finished is None else self._finished) - self.started
 
     @property
     def remaining(self) -> float:
-        """Seconds left of the time limit, 0 at least; 0 when the run is ending."""
-        if self.ending is not None and self.ending.is_set():
-            return 0.0
+        """Seconds left of the time limit, 0 at least."""
         return max(0.0, self.time_limit - self.elapsed)
 
     @property
@@ -230,6 +256,7 @@ class Search:
         if self._aim.rank(replayed) > self._aim.rank(self.incumbent.replayed):
             self.incumbent = Incumbent(witness, replayed)
             self._note(self.elapsed)
+            self.listener.found(witness)
         if claimed is not None and replayed.objective < claimed:
             return self._deny(claimed)
         return True
@@ -250,6 +277,7 @@ class Search:
         if self._bound is None or bound < self._bound:
             self._bound, self._proof = bound, proof
             self._note(self.elapsed)
+            self.listener.proved(bound, proof)
 
     def prove_distance(self, least: Fraction, proof: Proof) -> None:
         """Takes a proven lower limit of the distance of any flip, where that is wanted.

@@ -23,6 +23,7 @@ from bnnray.datasets import DATASETS
 from bnnray.errors import UsageError, unknown_name
 from bnnray.job.mask import Mask
 from bnnray.models import Training
+from bnnray.processes import format_bytes, parse_bytes
 from bnnray.threat import Against, Domain, Goal, Threat, Tie, format_epsilon, parse_epsilon
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
@@ -49,6 +50,29 @@ def _check_name(value: str) -> str:
 
 Epsilon = Annotated[
     Fraction, BeforeValidator(_read_epsilon), PlainSerializer(format_epsilon, return_type=str)
+]
+SMALLEST_MEMORY = 2**29
+"""Half a GiB: the packages that a search loads take most of that already."""
+
+
+def _read_memory(value: Any) -> Any:
+    size = parse_bytes(value) if isinstance(value, str) and value != "unlimited" else value
+    if value != "unlimited" and (type(size) is not int or size < SMALLEST_MEMORY):
+        raise ValueError(
+            f'expected "unlimited" or a size from {format_bytes(SMALLEST_MEMORY)} on, such as '
+            '"2GiB"'
+        )
+    return size
+
+
+def _write_memory(value: int | str) -> str:
+    return value if isinstance(value, str) else format_bytes(value)
+
+
+Memory = Annotated[
+    int | Literal["unlimited"],
+    BeforeValidator(_read_memory),
+    PlainSerializer(_write_memory, return_type=str),
 ]
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 
@@ -212,9 +236,12 @@ class ResourceSpec(Section):
 
     Attributes:
         cpus_per_solve: cores of a slot; the solver gets as many threads.
+        memory_per_solve: cap of the resident memory of each of a slot's two processes, the
+            search and the solver, in bytes; "unlimited" unless given.
     """
 
     cpus_per_solve: Count = 1
+    memory_per_solve: Memory = "unlimited"
 
 
 class Job(Section):

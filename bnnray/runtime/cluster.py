@@ -28,10 +28,23 @@ class TrainRequest:
 
 
 @dataclass(frozen=True, eq=False)
-class ShardDone:
-    """A shard that came back: its records, or why it has none."""
+class Shard:
+    """Units that a slot takes together; they share attack, model and threat.
 
-    shard: Sequence[Unit]
+    Args:
+        units: one at least.
+        attempt: how often each of them was begun, this time included.
+    """
+
+    units: tuple[Unit, ...]
+    attempt: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class ShardDone:
+    """A shard that came back: its records, and why units without one have none."""
+
+    shard: Shard
     records: Sequence[Record] = ()
     error: str = ""
 
@@ -56,7 +69,7 @@ class Cluster(Protocol):
         """Where records go."""
         ...
 
-    def submit(self, shard: Sequence[Unit], pool: str) -> None:
+    def submit(self, shard: Shard, pool: str) -> None:
         """Hands a shard to a pool."""
         ...
 

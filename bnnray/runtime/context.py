@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from bnnray.attacks import make_attack
 from bnnray.datasets import Dataset
-from bnnray.job import Unit
+from bnnray.job import Job, Unit
 from bnnray.network import IntArray, Network
 from bnnray.threat import Question
 
@@ -23,6 +25,8 @@ class RunContext:
         labels: true classes by point.
         networks: by the models' names.
         threads: cores of a slot.
+        memory: cap of the resident memory of each process of a slot, in bytes; infinite for none.
+        modules: what the attacks need loaded.
         versions: of the software, JSON, for every row.
     """
 
@@ -34,7 +38,19 @@ class RunContext:
     labels: Mapping[int, int]
     networks: Mapping[str, Network]
     threads: int
+    memory: float
+    modules: tuple[str, ...]
     versions: str
+
+    def about(self, units: Sequence[Unit]) -> RunContext:
+        """The same for these units only, and without networks if there are units."""
+        points = {unit.point for unit in units}
+        return replace(
+            self,
+            images={p: self.images[p] for p in points},
+            labels={p: self.labels[p] for p in points},
+            networks={} if units else self.networks,
+        )
 
     def question(self, unit: Unit) -> Question:
         """The question of a unit."""
@@ -48,23 +64,26 @@ class RunContext:
 
 
 def make_context(
-    job: str,
+    job: Job,
     data: Dataset,
     networks: Mapping[str, Network],
-    units: list[Unit],
-    threads: int,
+    units: Sequence[Unit],
     versions: str,
 ) -> RunContext:
-    """The context of these units, with only the images that they ask about."""
+    """The context of these units of a job, with only the images that they ask about."""
     points = sorted({unit.point for unit in units})
+    memory = job.resources.memory_per_solve
+    attacks = [make_attack(attack) for attack in job.attack]
     return RunContext(
-        job=job,
+        job=job.name,
         dataset=data.name,
         split=data.split,
         levels=data.levels,
         images={p: data.pixels(p) for p in points},
         labels={p: int(data.labels[p]) for p in points},
         networks=dict(networks),
-        threads=threads,
+        threads=job.resources.cpus_per_solve,
+        memory=math.inf if memory == "unlimited" else memory,
+        modules=tuple(sorted({module for attack in attacks for module in attack.modules})),
         versions=versions,
     )

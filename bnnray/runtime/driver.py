@@ -10,10 +10,10 @@ from typing import Protocol
 from bnnray.attacks import attack_type
 from bnnray.job import Unit, shards
 from bnnray.results import Record, Sink
-from bnnray.runtime.cluster import GPU, SLOTS, Cluster, ShardDone
+from bnnray.runtime.cluster import GPU, SLOTS, Cluster, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
-from bnnray.runtime.keeper import crashed
+from bnnray.runtime.records import crashed
 
 TICK_SECONDS = 0.2
 SHORT_SECONDS = 2.0
@@ -102,7 +102,7 @@ class Driver:
             queue = self._waiting[pool]
             while queue and self._in_flight[pool] < room:
                 shard = queue.popleft()
-                self._cluster.submit(shard, pool)
+                self._cluster.submit(Shard(tuple(shard)), pool)
                 self._in_flight[pool] += 1
                 self._pool_of[shard[0].key] = pool
 
@@ -110,16 +110,16 @@ class Driver:
         done = self._cluster.collect(TICK_SECONDS)
         records = [record for shard in done for record in self._records(shard)]
         for shard in done:
-            self._in_flight[self._pool_of.pop(shard.shard[0].key)] -= 1
+            self._in_flight[self._pool_of.pop(shard.shard.units[0].key)] -= 1
         self._sink.append(records)
         if records:
             self._on_records(records)
         return len(records)
 
     def _records(self, done: ShardDone) -> Sequence[Record]:
-        if done.error:
-            return crashed(done.shard, done.error, self._context)
-        return done.records
+        ended = {record.row["key"] for record in done.records}
+        lost = [unit for unit in done.shard.units if unit.key not in ended]
+        return [*done.records, *crashed(lost, done.error, self._context)]
 
 
 def _is_batched(shard: Sequence[Unit]) -> bool:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import queue
-import threading
-import time
-from collections.abc import Sequence
 
-from threadpoolctl import threadpool_limits
-
-from bnnray.attacks import Outcome, Task, failed, make_attack
-from bnnray.job import Unit
-from bnnray.results import Record
+from bnnray.processes import Nursery
+from bnnray.runtime import slot_process
+from bnnray.runtime.cluster import Shard, ShardDone
 from bnnray.runtime.context import RunContext
-from bnnray.runtime.records import Span, make_record, now
-from bnnray.solvers import Child, Solver
-from bnnray.verdicts import Status
+from bnnray.runtime.slot import Slot
+from bnnray.solvers import CHILD_MODULES
 
 
 class Keeper:
-    """Holds one solver for each slot; any number of threads may call :meth:`run`.
+    """Holds a node's slots; any number of threads may call :meth:`run`.
 
     Args:
         context: of the run.
@@ -27,54 +21,20 @@ class Keeper:
     """
 
     def __init__(self, context: RunContext, slots: int) -> None:
-        self._context = context
-        # numpy in one slot must not take the cores of the others; from here on, process-wide
-        threadpool_limits(context.threads, user_api="blas")
-        self._ending = threading.Event()
-        self._solvers = [Child() for _ in range(slots)]
-        self._free: queue.SimpleQueue[Child] = queue.SimpleQueue()
-        for solver in self._solvers:
-            self._free.put(solver)
+        modules = (slot_process.__name__, *CHILD_MODULES, *context.modules)
+        self._nursery = Nursery(modules, context.threads)
+        self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+        for _ in range(slots):
+            self._free.put(Slot(context, self._nursery))
 
-    def run(self, shard: Sequence[Unit]) -> list[Record]:
-        """Runs the units of a shard, which share attack, model and threat.
-
-        A batched attack searches them together, any other one after the other.
-        """
-        solver = self._free.get()
+    def run(self, shard: Shard) -> ShardDone:
+        """Runs the units of a shard, which share attack, model and threat, in a free slot."""
+        slot = self._free.get()
         try:
-            batched = make_attack(shard[0].attack).batched
-            batches = [list(shard)] if batched else [[unit] for unit in shard]
-            records: list[Record] = []
-            for batch in batches:
-                if self._ending.is_set():
-                    break
-                records += self._search(batch, solver)
-            return records
+            return slot.run(shard)
         finally:
-            self._free.put(solver)
+            self._free.put(slot)
 
     def close(self) -> None:
-        """Ends every search and every slot's child process, busy or not."""
-        self._ending.set()
-        for solver in self._solvers:
-            solver.close()
-
-    def _search(self, units: Sequence[Unit], solver: Solver) -> list[Record]:
-        started, cpu = now(), time.thread_time()
-        tasks = [Task(self._context.question(unit), unit.seed) for unit in units]
-        outcomes = make_attack(units[0].attack).run(
-            tasks, solver, self._context.threads, self._ending
-        )
-        span = Span(started, now(), (time.thread_time() - cpu) / len(units))
-        return [
-            make_record(unit, outcome, self._context, span)
-            for unit, outcome in zip(units, outcomes, strict=True)
-        ]
-
-
-def crashed(shard: Sequence[Unit], reason: str, context: RunContext) -> list[Record]:
-    """Records of units whose keeper or process died."""
-    outcome: Outcome = failed(Status.CRASHED, reason)
-    span = Span(now(), now(), 0.0)
-    return [make_record(unit, outcome, context, span) for unit in shard]
+        """Ends every slot's processes, busy or not."""
+        self._nursery.close()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from bnnray.job import Unit
 from bnnray.models import EpochListener, Model, train_model
-from bnnray.results import ParquetSink, Record, Sink
-from bnnray.runtime.cluster import SLOTS, ShardDone, TrainRequest
+from bnnray.results import ParquetSink, Sink
+from bnnray.runtime.cluster import SLOTS, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
 
@@ -22,7 +21,7 @@ class LocalCluster:
     def __init__(self) -> None:
         self._keeper: Keeper | None = None
         self._pool: ThreadPoolExecutor | None = None
-        self._running: dict[Future[list[Record]], Sequence[Unit]] = {}
+        self._running: dict[Future[ShardDone], Shard] = {}
 
     def train(
         self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
@@ -45,7 +44,7 @@ class LocalCluster:
     def sink(self, folder: Path) -> Sink:
         return ParquetSink(folder)
 
-    def submit(self, shard: Sequence[Unit], pool: str) -> None:
+    def submit(self, shard: Shard, pool: str) -> None:
         assert self._pool is not None
         assert self._keeper is not None
         assert pool == SLOTS, "there is no other pool here"
@@ -65,9 +64,9 @@ class LocalCluster:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _done(self, future: Future[list[Record]]) -> ShardDone:
+    def _done(self, future: Future[ShardDone]) -> ShardDone:
         shard = self._running.pop(future)
         error = future.exception()
         if error is not None:
             return ShardDone(shard, error=f"{type(error).__name__}: {error}")
-        return ShardDone(shard, future.result())
+        return future.result()

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bnnray.errors import SetupError
-from bnnray.job import Unit
 from bnnray.models import EpochListener, Model
 from bnnray.results import Record, Sink
 from bnnray.runtime.actors import KeeperActor, ModelActor, SinkActor
-from bnnray.runtime.cluster import GPU, SLOTS, ShardDone, TrainRequest
+from bnnray.runtime.cluster import GPU, SLOTS, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
 
 POLL_SECONDS = 0.2
@@ -57,7 +56,7 @@ class RayCluster:
         self._model: Any = None
         self._context: Any = None
         self._keepers: dict[str, list[Any]] = {SLOTS: [], GPU: []}
-        self._running: dict[Any, tuple[Sequence[Unit], Any]] = {}
+        self._running: dict[Any, tuple[Shard, Any]] = {}
         self._load: Counter[Any] = Counter()
         self._node_of: dict[Any, str] = {}
 
@@ -103,7 +102,7 @@ class RayCluster:
         )
         return _RemoteSink(self, actor)
 
-    def submit(self, shard: Sequence[Unit], pool: str) -> None:
+    def submit(self, shard: Shard, pool: str) -> None:
         keeper = min(self._keepers[pool], key=lambda k: self._load[k])
         self._load[keeper] += 1
         self._running[keeper.run.remote(self._context, shard)] = (shard, keeper)
@@ -125,11 +124,11 @@ class RayCluster:
         shard, keeper = self._running.pop(reference)
         self._load[keeper] -= 1
         try:
-            records: list[Record] = self._ray.get(reference)
+            done: ShardDone = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
             self._drop_if_lost(keeper)
             return ShardDone(shard, error=f"the keeper failed: {_first_line(error)}")
-        return ShardDone(shard, records)
+        return done
 
     def _drop_if_lost(self, keeper: Any) -> None:
         """A keeper whose process died is restarted by Ray; one whose node is gone is not."""

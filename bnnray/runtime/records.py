@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bnnray.attacks import Outcome
+from bnnray.attacks import Outcome, failed
 from bnnray.job import Unit
 from bnnray.results import SCHEMA_VERSION, Record
 from bnnray.runtime.context import RunContext
@@ -59,6 +59,12 @@ def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -
         witness=None if witness is None else {**of_row, **witness},
         subproblems=tuple({**of_row, **subproblem} for subproblem in _subproblems(outcome)),
     )
+
+
+def crashed(units: Sequence[Unit], reason: str, context: RunContext) -> list[Record]:
+    """Records of units whose worker died."""
+    span = Span(now(), now(), 0.0)
+    return [make_record(u, failed(Status.CRASHED, reason), context, span) for u in units]
 
 
 def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:

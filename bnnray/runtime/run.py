@@ -153,7 +153,7 @@ def _attack(
     finished = 0
     if left:
         threads = job.resources.cpus_per_solve
-        context = make_context(job.name, data, networks, left, threads, versions())
+        context = make_context(job, data, networks, left, versions())
         pools = cluster.start(context, threads)
         driver = Driver(cluster, pools, cluster.sink(folder.path), context, on_records)
         finished = driver.run(left, drain, options.grace)

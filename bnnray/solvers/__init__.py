@@ -1,6 +1,7 @@
 """MILP back ends, one file each, and the child process that runs them."""
 
 from bnnray.errors import UsageError, unknown_name
+from bnnray.solvers.child import MODULES as CHILD_MODULES
 from bnnray.solvers.child import Child, InProcess
 from bnnray.solvers.gurobi import Gurobi, check_licence
 from bnnray.solvers.highs import Highs
@@ -32,6 +33,7 @@ def make_backend(name: str) -> Backend:
 
 __all__ = [
     "BACKENDS",
+    "CHILD_MODULES",
     "Backend",
     "Child",
     "Gurobi",

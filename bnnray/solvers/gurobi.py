@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +48,12 @@ class Gurobi:
     def solve(self, problem: Problem, limits: Limits, report: Report) -> Solution:
         import gurobipy as gp
 
+        began = time.monotonic()
         try:
             with gp.Model(env=_environment()) as model:
                 _build(gp, model, problem, limits)
                 listener = _Listener(report, Patience(limits.patience))
+                model.Params.TimeLimit = limits.left(began)
                 model.optimize(listener)
                 if listener.error is not None:
                     raise listener.error
@@ -113,7 +116,6 @@ def _build(gp: Any, model: Any, problem: Problem, limits: Limits) -> None:
         model.addMConstr(program.matrix, variables, senses, program.rhs)
     if problem.start is not None:
         variables.Start = problem.start
-    model.Params.TimeLimit = max(0.0, limits.seconds)
     model.Params.Threads = limits.threads
     model.Params.Seed = limits.seed % 2_000_000_000
     model.Params.MIPGap = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,7 @@ class Highs:
     def solve(self, problem: Problem, limits: Limits, report: Report) -> Solution:
         import highspy
 
+        began = time.monotonic()
         highs = highspy.Highs()
         _set_options(highs, problem, limits)
         highs.passModel(_to_lp(highspy, problem))
@@ -55,6 +57,7 @@ class Highs:
             highs.setSolution(start)
         patience = Patience(limits.patience)
         _listen(highspy, highs, report, patience)
+        highs.setOptionValue("time_limit", limits.left(began))
         highs.run()
         return _read(highs, patience)
 
@@ -62,7 +65,6 @@ class Highs:
 def _set_options(highs: Any, problem: Problem, limits: Limits) -> None:
     options = {
         "output_flag": False,
-        "time_limit": limits.seconds,
         "threads": limits.threads,
         "random_seed": limits.seed % 2**31,
         "mip_rel_gap": 0.0,

@@ -43,6 +43,10 @@ class Limits:
     seed: int = 0
     patience: float = math.inf
 
+    def left(self, began: float) -> float:
+        """Seconds left of a solve that began then, by the monotonic clock; building counts."""
+        return max(0.0, self.seconds - (time.monotonic() - began))
+
 
 @dataclass(frozen=True, eq=False)
 class Progress:

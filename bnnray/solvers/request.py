@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 
 from bnnray.solvers.interface import Backend, Limits, Problem, Report, Solution
 
-HELLO = "hello"
-"""What a child sends when it waits for work."""
-
 STOP = "stop"
 """What the parent sends to end the running solve politely."""
 

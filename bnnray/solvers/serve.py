@@ -1,21 +1,17 @@
-"""The child process's side: python -m bnnray.solvers.serve FILE_DESCRIPTOR."""
+"""The child process's side: it answers requests one after the other."""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
-import sys
 from multiprocessing.connection import Connection
 
 from bnnray.solvers.interface import Progress, Report, Solution
-from bnnray.solvers.request import HELLO, STOP, Request, measured
+from bnnray.solvers.request import STOP, Request, measured
+from bnnray.verdicts import Status
 
 
 def serve(connection: Connection) -> None:
     """Answers requests until the parent is gone."""
     try:
-        connection.send(HELLO)
         while True:
             message = connection.recv()
             if message != STOP:  # else it came when the solve had just ended
@@ -27,6 +23,8 @@ def serve(connection: Connection) -> None:
 def _answer(request: Request, connection: Connection) -> Solution | Exception:
     try:
         return measured(request, _reporter(connection))
+    except MemoryError:
+        return Solution(Status.MEMORY_LIMIT, message="the solver found no more memory")
     except Exception as error:  # whatever a solver raises is the parent's to judge
         return error
 
@@ -42,16 +40,3 @@ def _reporter(connection: Connection) -> Report:
         return stopped
 
     return report
-
-
-def _die_with_parent() -> None:
-    """Asks Linux to kill this process when the parent ends, however it ends."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    if sys.platform == "linux":
-        _die_with_parent()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    serve(Connection(int(sys.argv[1])))

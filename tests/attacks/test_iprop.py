@@ -1,7 +1,6 @@
 """IProp against Algorithm 1: every invariant on recorded runs, and how runs end."""
 
 import itertools
-import threading
 
 import numpy as np
 import pytest
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import Size, random_network, random_question
 
-from bnnray.attacks import Iprop, IpropSettings, Outcome, Task
+from bnnray.attacks import Iprop, IpropSettings, Outcome, Search, Task
 from bnnray.attacks.iprop.starts import start_hidden, start_input
 from bnnray.attacks.iprop.step_size import StepSize
 from bnnray.encodings import encode_hidden, encode_input, interval_ranges
@@ -29,7 +28,8 @@ def make_question(seed: int, goal: str = "runner-up", domain: Domain = Domain.GR
 
 
 def run(question: Question, seed: int = 0, solver=None, **settings) -> Outcome:
-    given = {"backend": "highs", "subproblem_patience": "off", "record": True, **settings}
+    given = {"backend": "highs", "subproblem_patience": "off", "record": True}
+    given |= {"time_limit": 250, **settings}
     task = Task(question, seed)
     return Iprop(IpropSettings(**given)).run([task], solver or InProcess())[0]
 
@@ -170,26 +170,27 @@ def check_final(question: Question, outcome: Outcome) -> None:
 
 
 class Limited:
-    """Ends the run after some solves; whatever the machine's speed, the search is the same."""
+    """Ends the time after some solves; whatever the machine's speed, the search is the same."""
 
     def __init__(self, solves: int, fails) -> None:
         self.left = solves
         self.fails = fails
-        self.ending = threading.Event()
+
+    def clock(self) -> float:
+        return 0.0 if self.left > 0 else 1e9
 
     def prepare(self) -> None:
         pass
 
     def solve(self, backend, problem, limits, report) -> Solution:
         self.left -= 1
-        if self.left == 0:
-            self.ending.set()
         return self.fails(self.left) or InProcess().solve(backend, problem, limits, report)
 
 
 def run_limited(question: Question, solver: Limited) -> Outcome:
     settings = IpropSettings(backend="highs", subproblem_patience="off", record=True)
-    return Iprop(settings).run([Task(question, 0)], solver, 1, solver.ending)[0]
+    search = Search(question, 60.0, 0, solver, complete=False, clock=solver.clock)
+    return search.outcome(Iprop(settings).search(search))
 
 
 def test_a_killed_subproblem_does_not_end_the_unit():
@@ -276,13 +277,13 @@ def test_hidden_starts_gain_more_than_half_of_the_rows_that_are_missing():
 
 
 @pytest.mark.parametrize("domain", list(Domain))
-def test_wide_layers_keep_the_limits(domain):
+def test_wide_layers_keep_the_limits(domain, nursery):
     """Building and starts take a second or two here, not a minute."""
     rng = np.random.default_rng(0)
     network = random_network(rng, Size(3072, (1000, 1000), 10, 255), nasty=False)
     threat = Threat(parse_epsilon("0.02"), domain)
     question = Question(network, rng.integers(0, 256, size=3072), 255, 0, threat)
-    solver = Child()
+    solver = Child(nursery.ready())
     try:
         settings = IpropSettings(time_limit=4.0, subproblem_time_limit=1.0)
         outcome = Iprop(settings).run([Task(question, 0)], solver)[0]

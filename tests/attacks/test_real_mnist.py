@@ -83,9 +83,11 @@ def test_a_flip_found_by_pgd_is_replayed_to_the_last_pixel(question_of, net):
 
 @pytest.mark.parametrize("name", sorted(BACKENDS))
 @pytest.mark.parametrize(("domain", "epsilon"), [(Domain.GRID, "1/255"), (Domain.BOX, "0.005")])
-def test_iprop_ends_in_local_optima_below_the_proven_ones(question_of, domain, epsilon, name):
+def test_iprop_ends_in_local_optima_below_the_proven_ones(
+    question_of, nursery, domain, epsilon, name
+):
     """The solver runs in a child process, as in a slot."""
-    solver = Child()
+    solver = Child(nursery.ready())
     settings = IpropSettings(backend=name, subproblem_patience="off")
     try:
         for point in (0, 8):
@@ -100,10 +102,10 @@ def test_iprop_ends_in_local_optima_below_the_proven_ones(question_of, domain, e
         solver.close()
 
 
-def test_iprop_on_a_deep_network_keeps_its_limits(question_of):
+def test_iprop_on_a_deep_network_keeps_its_limits(question_of, nursery):
     question = question_of("5x100", 0, "5/255", Domain.BOX)
     settings = IpropSettings(time_limit=6.0, subproblem_time_limit=0.5, record=True)
-    solver = Child()
+    solver = Child(nursery.ready())
     try:
         outcome = Iprop(settings).run([Task(question, 0)], solver)[0]
     finally:

@@ -1,6 +1,5 @@
 """The frame: it replays, keeps the best, and asks for the verdict; attacks only propose."""
 
-import threading
 from fractions import Fraction
 
 import numpy as np
@@ -10,8 +9,17 @@ from hypothesis import strategies as st
 from oracle import true_maximum
 from tiny import Size, random_network, random_question
 
-from bnnray.attacks import Attack, AttackSettings, Milp, MilpSettings, Pgd, PgdSettings, Task
-from bnnray.attacks.search import Search
+from bnnray.attacks import (
+    Attack,
+    AttackSettings,
+    Found,
+    Milp,
+    MilpSettings,
+    Pgd,
+    PgdSettings,
+    Search,
+    Task,
+)
 from bnnray.errors import BugError, LicenceError, UsageError
 from bnnray.solvers import InProcess
 from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon
@@ -136,11 +144,42 @@ def test_an_open_gap_is_no_proof(search):
     assert search.outcome(Status.OPTIMAL).proof is Proof.NONE
 
 
-def test_a_search_ends_with_the_run(search):
-    assert search.remaining == 10.0
-    search.ending = threading.Event()
-    search.ending.set()
-    assert search.remaining == 0.0
+class Notes:
+    """A listener that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list = []
+
+    def begun(self) -> None:
+        self.told.append("begun")
+
+    def found(self, witness) -> None:
+        self.told.append(witness)
+
+    def proved(self, bound, proof) -> None:
+        self.told.append((bound, proof))
+
+
+def test_a_listener_is_told_of_what_is_better_only():
+    question, witness = flippable()
+    notes = Notes()
+    search = Search(question, 10.0, 0, InProcess(), listener=notes)
+    for _ in range(2):
+        search.offer(witness)
+        search.prove(question.maximum, Proof.EXACT)
+    assert notes.told == ["begun", witness, (question.maximum, Proof.EXACT)]
+
+
+def test_what_was_found_before_a_cut_off_is_replayed_and_counts():
+    question, witness = flippable()
+    attack, task = Milp(MilpSettings(backend="highs")), Task(question, 0)
+    found = Found(witness, question.maximum, Proof.SOLVER)
+    outcome = attack.cut_off(task, found, Status.KILLED, 7.0)
+    assert (outcome.verdict, outcome.status) == (Verdict.VULNERABLE, Status.KILLED)
+    assert (outcome.seconds, outcome.bound) == (7.0, question.maximum)
+    nothing = attack.cut_off(task, Found(), Status.MEMORY_LIMIT, 7.0)
+    assert nothing.verdict is Verdict.UNKNOWN
+    assert nothing.incumbent.objective == question.clean_objective
 
 
 def test_a_finished_search_keeps_its_time(search, clock):

@@ -200,3 +200,26 @@ def test_origins_of_values(job_file):
     assert origins["data.split"] == ("test", "default")
     assert origins["attack.slow.warm_start.time_limit"] == ("5s", "job")
     assert origins["attack.slow.warm_start.restarts"] == (10, "default")
+
+
+@pytest.mark.parametrize(
+    ("given", "read", "written"),
+    [
+        ("2GiB", 2**31, "2GiB"),
+        ("1.5 GiB", 3 * 2**29, "1536MiB"),
+        ("700MB", 700_000_000, "700000000B"),
+        ("unlimited", "unlimited", "unlimited"),
+    ],
+)
+def test_memory_is_a_size(job_file, given, read, written):
+    path = job_file(GOOD + f'[resources]\nmemory_per_solve = "{given}"\n')
+    resources = load_job(path).job.resources
+    assert resources.memory_per_solve == read
+    assert load_job(path).job.dump()["resources"]["memory_per_solve"] == written
+
+
+@pytest.mark.parametrize("given", ['"2 gigs"', "2", "true", '"100MiB"', '"-1GiB"', '"1e3GiB"'])
+def test_memory_that_is_no_size_is_one_line(job_file, given):
+    path = job_file(GOOD + f"[resources]\nmemory_per_solve = {given}\n")
+    with pytest.raises(JobError, match=r"resources\.memory_per_solve: expected .*such as"):
+        load_job(path)

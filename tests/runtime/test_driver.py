@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
 import pytest
-from threadpoolctl import ThreadpoolController
 from tiny import Size, random_network
 
 from bnnray.attacks import MilpSettings, PgdSettings
@@ -16,7 +16,7 @@ from bnnray.runtime.cluster import GPU, SLOTS, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
 from bnnray.runtime.driver import LARGEST_SHARD, Driver
-from bnnray.runtime.keeper import Keeper, crashed
+from bnnray.runtime.records import crashed
 from bnnray.threat import Domain, Threat, parse_epsilon
 
 PGD, MILP = PgdSettings(time_limit=5), MilpSettings(time_limit=60)
@@ -36,6 +36,8 @@ def context():
         labels=dict.fromkeys(range(POINTS), 0),
         networks={"net": network},
         threads=1,
+        memory=math.inf,
+        modules=(),
         versions="{}",
     )
 
@@ -60,7 +62,7 @@ class FakeCluster:
 
     def submit(self, shard, pool) -> None:
         self.running.append(shard)
-        self.submitted.append((pool, shard))
+        self.submitted.append((pool, shard.units))
         self.most = max(self.most, len(self.running))
 
     def collect(self, timeout):
@@ -69,9 +71,9 @@ class FakeCluster:
         if not self.running:
             return []
         shard = self.running.popleft()
-        if {u.point for u in shard} & self.failing:
+        if {u.point for u in shard.units} & self.failing:
             return [ShardDone(shard, error="the keeper failed: gone")]
-        return [ShardDone(shard, crashed(shard, "fake", self.context))]
+        return [ShardDone(shard, crashed(shard.units, "fake", self.context))]
 
 
 def drive(cluster, units, drain=None, pools=None, grace=0.0):
@@ -134,11 +136,3 @@ def test_after_the_grace_running_units_are_left(context):
     cluster = FakeCluster(context)
     assert drive(cluster, [unit(0, MILP)], drain)[0] == 0
     assert cluster.submitted == []
-
-
-def test_a_keepers_numpy_keeps_to_the_cores_of_a_slot(context):
-    controller = ThreadpoolController().select(user_api="blas")
-    with controller.limit(limits=2):
-        keeper = Keeper(context, slots=1)
-        assert {library["num_threads"] for library in controller.info()} == {1}
-        keeper.close()

@@ -80,9 +80,10 @@ class Iprop(Attack[IpropSettings]):
     kind: ClassVar[str] = "iprop"
     settings_type: ClassVar[type[AttackSettings]] = IpropSettings
 
-    def prepare(self) -> None:
-        if self.settings.warm_start is not None:
-            Pgd(self.settings.warm_start).prepare()
+    @property
+    def modules(self) -> tuple[str, ...]:
+        warm_start = self.settings.warm_start
+        return () if warm_start is None else Pgd(warm_start).modules
 
     def search(self, search: Search) -> Status:
         settings = self.settings

@@ -1,0 +1,106 @@
+"""The nursery: a small process that has loaded what others need and forks them on request.
+
+A fork of it starts in milliseconds and shares the memory of all that is loaded; a fresh
+interpreter takes a second of CPU time and its own copy. The nursery itself has one thread and
+computes nothing, so forking it is safe whatever its children do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from bnnray.errors import SetupError
+
+START_SECONDS = 300.0
+"""On a cluster, hundreds of nodes may read the same packages from one file server at a time."""
+
+LONGEST_ADDRESS = 100
+"""Of a Unix socket; systems admit 104 to 108 bytes."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+READY = b"ready\n"
+
+
+class Nursery:
+    """Starts and holds a nursery; every process that it forked ends with it.
+
+    Args:
+        modules: loaded before the first fork.
+        threads: that a linear algebra library of a forked process may use.
+    """
+
+    def __init__(self, modules: Sequence[str] = (), threads: int = 1) -> None:
+        self._modules = tuple(modules)
+        self._threads = threads
+        self._folder = _short_folder()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self.address = str(self._folder / "socket")
+
+    def ready(self) -> str:
+        """Its address, after seeing to it that it answers there.
+
+        Raises:
+            SetupError: it does not start, or was closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise SetupError("the run is ending: no process is started any more")
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+        return self.address
+
+    def close(self) -> None:
+        """Ends the nursery and every process that it forked."""
+        with self._lock:
+            self._closed = True
+            self._end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self) -> None:
+        self._end()
+        Path(self.address).unlink(missing_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bnnray.processes.nurse", self.address, *self._modules],
+            stdin=subprocess.PIPE,  # its end of file tells the nursery that we are gone
+            stdout=subprocess.PIPE,
+            env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(self._threads))},
+            start_new_session=True,  # the terminal's Ctrl-C is for the driver alone
+        )
+        timer = threading.Timer(START_SECONDS, self._process.kill)
+        timer.start()
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline()
+        timer.cancel()
+        if said != READY:
+            self._end()
+            raise SetupError(
+                "the process that starts the slots' processes did not come up; try: "
+                f"{sys.executable} -c 'import {', '.join(self._modules or ('bnnray',))}'"
+            )
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                assert pipe is not None
+                pipe.close()
+            self._process = None
+
+
+def _short_folder() -> Path:
+    """A folder of our own whose sockets have addresses that are short enough."""
+    folder = Path(tempfile.mkdtemp(prefix="bnnray-"))
+    if len(os.fsencode(folder / "socket")) <= LONGEST_ADDRESS:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix="bnnray-", dir="/tmp"))

@@ -1,0 +1,88 @@
+"""A process that a nursery forked, as its owner sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from bnnray.errors import SetupError
+from bnnray.processes.requests import Kill, Role, Start, Status, connect
+
+START_SECONDS = 60.0
+STATUS_SECONDS = 1.0
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Process:
+    """Forks a process that plays a role.
+
+    Args:
+        nursery: address of the one that forks it.
+        role: a function of a module, called with the process's end of :attr:`connection` and the
+            arguments.
+        arguments: picklable.
+
+    Attributes:
+        connection: to talk with it.
+
+    Raises:
+        SetupError: the nursery does not answer, or the process does not start.
+    """
+
+    def __init__(self, nursery: str, role: Role, *arguments: Any) -> None:
+        self._nursery = nursery
+        try:
+            self.connection = connect(nursery)
+            self.connection.send(Start(role, arguments, os.getpid()))
+            if not self.connection.poll(START_SECONDS):
+                raise TimeoutError(f"no sign of life for {START_SECONDS:.0f} s")
+            self.pid: int = self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise SetupError(
+                f"a process of a slot did not start: {error or type(error).__name__}"
+            ) from None
+
+    def kill(self) -> None:
+        """Ends it at once; any thread may call this, at any time."""
+        with contextlib.suppress(EOFError, OSError), connect(self._nursery) as nursery:
+            nursery.send(Kill(self.pid))
+
+    def close(self) -> None:
+        """Ends it and hangs up; for the thread that talks with it."""
+        self.kill()
+        self.connection.close()
+
+    def obituary(self) -> str:
+        """How it ended, as the rest of a sentence that begins with its name."""
+        status = self._status()
+        if status is None:
+            return "hung up and was killed"
+        if os.WIFSIGNALED(status):
+            return f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
+        return f"ended with exit code {os.WEXITSTATUS(status)}"
+
+    def memory(self) -> int:
+        """Its resident memory in bytes; 0 when it is gone or the system does not say."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+        except (OSError, IndexError):
+            return 0
+
+    def _status(self) -> int | None:
+        deadline = time.monotonic() + STATUS_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with connect(self._nursery) as nursery:
+                    nursery.send(Status(self.pid))
+                    status: int | None = nursery.recv()
+            except (EOFError, OSError):
+                return None
+            if status is not None:
+                return status
+            time.sleep(0.01)
+        self.kill()
+        return None

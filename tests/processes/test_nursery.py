@@ -1,0 +1,159 @@
+"""The nursery: what it forks answers, ends when it should, and dies with its owner."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from roles import echo, parent
+
+from bnnray.errors import SetupError
+from bnnray.processes import Nursery, Process
+
+
+def ended(pid: int, seconds: float = 20) -> bool:
+    """Whether a process ends in time; a zombie has."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def ask(process: Process, what: str):
+    process.connection.send(what)
+    return process.connection.recv()
+
+
+def test_a_forked_process_plays_its_role_and_each_is_its_own(nursery):
+    address = nursery.ready()
+    processes = [Process(address, echo, word) for word in ("one", "two")]
+    answers = [ask(process, "who?") for process in processes]
+    assert [word for word, _ in answers] == ["one", "two"]
+    assert [pid for _, pid in answers] == [process.pid for process in processes]
+    assert ask(processes[0], "threads") == (1, "1")
+    assert processes[0].memory() > 2**20
+
+
+@pytest.mark.parametrize(
+    ("order", "obituary"),
+    [
+        ("exit", "ended with exit code 7"),
+        ("fail", "ended with exit code 1"),
+        ("segfault", "was ended by SIGSEGV"),
+        ("return", "ended with exit code 0"),
+        ("hang up", "hung up and was killed"),
+    ],
+)
+def test_an_obituary_says_how_a_process_ended(nursery, order, obituary):
+    process = Process(nursery.ready(), echo, "")
+    process.connection.send(order)
+    with pytest.raises(EOFError):
+        process.connection.recv()
+    assert process.obituary() == obituary
+    assert ended(process.pid)
+
+
+def test_a_process_that_holds_its_interpreter_is_killed_by_any_thread(nursery):
+    process = Process(nursery.ready(), echo, "")
+    process.connection.send("spin")
+    threading.Timer(0.2, process.kill).start()
+    with pytest.raises(EOFError):
+        process.connection.recv()
+    assert process.obituary() == "was ended by SIGKILL"
+    process.kill()  # once more does no harm
+    assert process.memory() == 0
+
+
+def test_a_flood_of_output_goes_nowhere(nursery, capfd):
+    assert ask(Process(nursery.ready(), echo, ""), "flood") == "flooded"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_child_of_a_child_ends_with_its_owner(nursery):
+    address = nursery.ready()
+    process = Process(address, parent, address)
+    grandchild = process.connection.recv()
+    assert psutil.pid_exists(grandchild)
+    process.kill()
+    assert ended(grandchild)
+
+
+def test_a_dead_nursery_takes_its_processes_along_and_is_replaced(nursery):
+    process = Process(nursery.ready(), echo, "")
+    os.kill(nursery._process.pid, signal.SIGKILL)
+    with pytest.raises(EOFError):
+        process.connection.recv()
+    assert ended(process.pid)
+    nursery._process.wait()
+    assert ask(Process(nursery.ready(), echo, "again"), "who?")[0] == "again"
+
+
+def test_all_ends_with_the_holder_of_the_nursery(tmp_path):
+    """Also when it is killed: its pipe to the nursery ends."""
+    script = (
+        "import sys, time; from bnnray.processes import Nursery, Process; from roles import echo\n"
+        "n = Nursery(['roles']); p = Process(n.ready(), echo, '')\n"
+        "print(n._process.pid, p.pid, n.address, flush=True); time.sleep(3600)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
+    ) as holder:
+        nursery, process, address = holder.stdout.readline().split()
+        holder.kill()
+    assert ended(int(process))
+    assert ended(int(nursery))
+    assert not Path(address).parent.exists()
+
+
+def test_many_at_once_and_none_is_left(nursery):
+    address = nursery.ready()
+    made: list[Process] = []
+
+    def make() -> None:
+        for _ in range(10):
+            process = Process(address, echo, "")
+            ask(process, "who?")
+            made.append(process)
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({process.pid for process in made}) == 80
+    nursery.close()
+    assert all(ended(process.pid) for process in made)
+
+
+def test_closed_or_broken_is_one_line():
+    nursery = Nursery(["no_such_module"])
+    with pytest.raises(SetupError, match=r"did not come up; try: .* -c 'import no_such_module'"):
+        nursery.ready()
+    nursery.close()
+    with pytest.raises(SetupError, match="the run is ending"):
+        nursery.ready()
+    with pytest.raises(SetupError, match="a process of a slot did not start"):
+        Process(nursery.address, echo, "")
+
+
+def test_a_long_folder_for_temporary_files_is_no_obstacle(monkeypatch, tmp_path):
+    deep = tmp_path / ("x" * 90)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    nursery = Nursery()
+    assert nursery.ready() == nursery.address
+    nursery.close()
+    assert list(deep.iterdir()) == []
