@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
+from threadpoolctl import threadpool_info
 
 from bnnray.attacks import Attack, AttackSettings, Search
 from bnnray.encodings import LinearModel
@@ -28,6 +29,7 @@ How = Literal[
     "wrong witness",
     "hang at start",
     "die once",
+    "count threads",
 ]
 
 
@@ -65,6 +67,8 @@ class Hostile(Attack[HostileSettings]):
         settings = self.settings
         search.offer(search.question.region.upper)
         search.prove(search.question.maximum, Proof.EXACT)
+        if settings.how == "count threads":
+            search.message = str(blas_threads())
         if settings.where == "search":
             misbehave(settings)
             return Status.LOCAL_OPTIMUM
@@ -86,7 +90,7 @@ class Misbehaving:
     def solve(self, problem: Problem, limits: Limits, report: Report) -> Solution:
         report(Progress(np.ones(1), 1.0, 2.0, 1))
         misbehave(self.settings)
-        return Solution(Status.OPTIMAL)
+        return Solution(Status.OPTIMAL, message=str(blas_threads()))
 
 
 def misbehave(settings: HostileSettings) -> None:
@@ -116,6 +120,11 @@ def misbehave(settings: HostileSettings) -> None:
                 open(settings.mark, "x").close()
                 os._exit(7)
     time.sleep(settings.seconds)
+
+
+def blas_threads() -> set[int]:
+    """How many threads numpy may use here."""
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
 def never(_progress: Progress) -> bool:

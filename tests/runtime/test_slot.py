@@ -138,6 +138,15 @@ def test_memory_caps_hold_and_neighbours_go_on(context, where):
     assert neighbour[0].records[0].row["status"] == "optimal"
 
 
+@pytest.mark.parametrize("where", ["search", "solver"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_numpy_keeps_to_the_cores_of_a_slot(context, where, threads):
+    keeper = Keeper(replace(context, threads=threads), slots=1)
+    (record,) = keeper.run(shard(hostile_to("count threads", where=where))).records
+    keeper.close()
+    assert record.row["message"] == str({threads})
+
+
 @pytest.mark.parametrize(
     ("how", "obituary"),
     [("segfault", "was ended by SIGSEGV"), ("exit", "ended with exit code 7")],
