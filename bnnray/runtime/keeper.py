@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from threadpoolctl import threadpool_limits
 
-from bnnray.attacks import Outcome, Task, failed, make_attack
+from bnnray.attacks import Task, make_attack
 from bnnray.job import Unit
 from bnnray.results import Record
+from bnnray.runtime.cluster import Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.records import Span, make_record, now
 from bnnray.solvers import Child, Solver
-from bnnray.verdicts import Status
 
 
 class Keeper:
@@ -36,21 +36,21 @@ class Keeper:
         for solver in self._solvers:
             self._free.put(solver)
 
-    def run(self, shard: Sequence[Unit]) -> list[Record]:
+    def run(self, shard: Shard) -> ShardDone:
         """Runs the units of a shard, which share attack, model and threat.
 
         A batched attack searches them together, any other one after the other.
         """
         solver = self._free.get()
         try:
-            batched = make_attack(shard[0].attack).batched
-            batches = [list(shard)] if batched else [[unit] for unit in shard]
+            batched = make_attack(shard.units[0].attack).batched
+            batches = [shard.units] if batched else [(unit,) for unit in shard.units]
             records: list[Record] = []
             for batch in batches:
                 if self._ending.is_set():
                     break
-                records += self._search(batch, solver)
-            return records
+                records += self._search(batch, shard.attempt, solver)
+            return ShardDone(shard, records)
         finally:
             self._free.put(solver)
 
@@ -60,21 +60,14 @@ class Keeper:
         for solver in self._solvers:
             solver.close()
 
-    def _search(self, units: Sequence[Unit], solver: Solver) -> list[Record]:
+    def _search(self, units: Sequence[Unit], attempt: int, solver: Solver) -> list[Record]:
         started, cpu = now(), time.thread_time()
         tasks = [Task(self._context.question(unit), unit.seed) for unit in units]
         outcomes = make_attack(units[0].attack).run(
             tasks, solver, self._context.threads, self._ending
         )
-        span = Span(started, now(), (time.thread_time() - cpu) / len(units))
+        span = Span(started, now(), (time.thread_time() - cpu) / len(units), attempt)
         return [
             make_record(unit, outcome, self._context, span)
             for unit, outcome in zip(units, outcomes, strict=True)
         ]
-
-
-def crashed(shard: Sequence[Unit], reason: str, context: RunContext) -> list[Record]:
-    """Records of units whose keeper or process died."""
-    outcome: Outcome = failed(Status.CRASHED, reason)
-    span = Span(now(), now(), 0.0)
-    return [make_record(unit, outcome, context, span) for unit in shard]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-from collections.abc import Callable, Mapping, Sequence
+import platform
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from bnnray.job import Unit
 from bnnray.models import EpochListener, Model, train_model
-from bnnray.results import ParquetSink, Record, Sink
-from bnnray.runtime.cluster import SLOTS, ShardDone, TrainRequest
+from bnnray.results import ParquetSink, Sink
+from bnnray.runtime.cluster import SLOTS, Place, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
 
@@ -22,7 +22,8 @@ class LocalCluster:
     def __init__(self) -> None:
         self._keeper: Keeper | None = None
         self._pool: ThreadPoolExecutor | None = None
-        self._running: dict[Future[list[Record]], Sequence[Unit]] = {}
+        self._running: dict[Future[ShardDone], Shard] = {}
+        self._places: list[Place] = []
 
     def train(
         self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
@@ -36,19 +37,21 @@ class LocalCluster:
             on_batch=lambda _: check(),
         )
 
-    def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:
+    def start(self, context: RunContext, cpus_per_solve: int) -> None:
         slots = max(1, len(os.sched_getaffinity(0)) // cpus_per_solve)
         self._keeper = Keeper(context, slots)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
-        return {SLOTS: slots + 1}
+        self._places = [Place("local", platform.node(), SLOTS, slots)]
+
+    def places(self) -> Sequence[Place]:
+        return self._places
 
     def sink(self, folder: Path) -> Sink:
         return ParquetSink(folder)
 
-    def submit(self, shard: Sequence[Unit], pool: str) -> None:
+    def submit(self, shard: Shard, place: Place) -> None:
         assert self._pool is not None
         assert self._keeper is not None
-        assert pool == SLOTS, "there is no other pool here"
         self._running[self._pool.submit(self._keeper.run, shard)] = shard
 
     def collect(self, timeout: float) -> list[ShardDone]:
@@ -65,9 +68,9 @@ class LocalCluster:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _done(self, future: Future[list[Record]]) -> ShardDone:
+    def _done(self, future: Future[ShardDone]) -> ShardDone:
         shard = self._running.pop(future)
         error = future.exception()
         if error is not None:
             return ShardDone(shard, error=f"{type(error).__name__}: {error}")
-        return ShardDone(shard, future.result())
+        return future.result()

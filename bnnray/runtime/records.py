@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bnnray.attacks import Outcome
+from bnnray.attacks import Outcome, failed
 from bnnray.job import Unit
 from bnnray.results import SCHEMA_VERSION, Record
 from bnnray.runtime.context import RunContext
@@ -59,6 +59,12 @@ def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -
         witness=None if witness is None else {**of_row, **witness},
         subproblems=tuple({**of_row, **subproblem} for subproblem in _subproblems(outcome)),
     )
+
+
+def crashed(unit: Unit, reason: str, attempt: int, context: RunContext) -> Record:
+    """The record of a unit whose worker died."""
+    span = Span(now(), now(), 0.0, attempt)
+    return make_record(unit, failed(Status.CRASHED, reason), context, span)
 
 
 def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:
