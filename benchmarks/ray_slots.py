@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -35,6 +34,8 @@ from bnnray.runtime.ray_cluster import RayCluster
 from bnnray.threat import Threat, parse_epsilon
 
 MIB = 2**20
+MEMORY_SECONDS = 10.0
+"""When memory is measured, after the run's begin."""
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
 def measure(cluster: Cluster, context: RunContext, folder: Path, units: list[Unit]) -> None:
     """Runs the units and prints what came of it."""
     driver = Driver(cluster, cluster.sink(folder), context, lambda records: None)
-    timer = threading.Timer(5.0, print_memory)
+    timer = threading.Timer(MEMORY_SECONDS, print_memory)
     timer.start()
     cpu = time.process_time()
     driver.run(units, Drain(), 0.0)
@@ -148,4 +149,4 @@ def make_units(count: int, seconds: float) -> list[Unit]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -15,13 +15,15 @@ import psutil
 import pytest
 from test_run import JOB, Listener, rows
 
+from bnnray.attacks import MilpSettings
 from bnnray.errors import SetupError
-from bnnray.job import load_job
+from bnnray.job import Unit, load_job
 from bnnray.results import query
 from bnnray.runtime import RunOptions, fleet, run_job
-from bnnray.runtime.cluster import Place
+from bnnray.runtime.cluster import Place, Shard
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.ray_cluster import RayCluster
+from bnnray.threat import Threat, parse_epsilon
 
 OVERRIDES = ["data.points=20"]
 """Solves take some tenths of a second, and all reach their optimum."""
@@ -122,6 +124,20 @@ def test_a_node_that_joins_gets_a_keeper(nodes, monkeypatch, empty_run):
         assert sorted(place.slots for place in joined) == [1, 1, 1, 2]
         nodes.remove_node(joined_node)
         assert {p.slots for p in wait_for_places(cluster, 3)} == {1}
+
+
+def test_a_keeper_that_raises_is_not_lost(nodes, empty_run):
+    """Here because the run has no such network."""
+    attack, threat = MilpSettings(time_limit=5), Threat(parse_epsilon("0.1"))
+    shard = Shard((Unit("key", "question", "other", 0, threat, attack),))
+    with closing(RayCluster(nodes.address)) as cluster:
+        cluster.start(empty_run, 1)
+        cluster.submit(shard, wait_for_places(cluster, 3)[0])
+        (done,) = cluster.collect(30)
+        assert done.shard is shard
+        assert (done.records, done.keeper_lost) == ((), False)
+        assert done.error == "the keeper raised KeyError: 'other'"
+        assert len(cluster.places()) == 3
 
 
 def test_a_cluster_without_nodes_is_given_up_in_one_line(monkeypatch, empty_run):
