@@ -10,7 +10,6 @@ that what is measured is the slots' own work.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import subprocess
 import sys
@@ -21,18 +20,16 @@ from pathlib import Path
 
 import numpy as np
 from sleeping import SleepSettings
+from tiny_run import tiny_context, tiny_units
 
 from bnnray.job import Unit
-from bnnray.network import Dense, Network, OutputLayer, SignLayer
 from bnnray.processes import Process
 from bnnray.results.sink import Row
 from bnnray.runtime import slot_process
 from bnnray.runtime.cluster import Shard
-from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
 from bnnray.solvers import CHILD_MODULES
 from bnnray.solvers.serve import serve
-from bnnray.threat import Threat, parse_epsilon
 
 LIMIT = 0.2
 
@@ -46,7 +43,7 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
     began = time.perf_counter()
     keeper = Keeper(tiny_context(), asked.slots)
-    run(keeper, asked.slots, make_units(asked.slots, 0.01))
+    run(keeper, asked.slots, sleepers(asked.slots, 0.01))
     print(f"{asked.slots} slots answer after {time.perf_counter() - began:.2f} s")
     starts(keeper)
     for seconds, count in ((0.01, 200), (0.1, 100), (1.0, 10)):
@@ -67,14 +64,14 @@ def starts(keeper: Keeper) -> None:
 
 def added(keeper: Keeper, slots: int, seconds: float, count: int) -> None:
     """Time of a unit beyond what it sleeps, each in a shard of its own."""
-    wall = timed(lambda: run(keeper, slots, make_units(count, seconds)))
+    wall = timed(lambda: run(keeper, slots, sleepers(count, seconds)))
     each = wall * slots / count
     print(f"units of {1000 * seconds:.0f} ms: {1000 * (each - seconds):.1f} ms added per unit")
 
 
 def overruns(keeper: Keeper, slots: int, count: int) -> None:
     """Seconds past the limit of units that ignore it."""
-    records = run(keeper, slots, make_units(count, 3600.0, LIMIT))
+    records = run(keeper, slots, sleepers(count, 3600.0, LIMIT))
     assert {record["status"] for record in records} == {"killed"}
     over = np.sort([record["seconds"] - LIMIT for record in records])
     late = np.quantile(over, [0.5, 0.99, 1.0])
@@ -99,34 +96,9 @@ def timed(what: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def make_units(count: int, seconds: float, limit: float = 60.0) -> list[Unit]:
-    """Units that differ by their keys only."""
-    threat = Threat(parse_epsilon("0.1"))
-    attack = SleepSettings(time_limit=limit, seconds=seconds)
-    return [Unit(f"{n:032x}", "question", "net", 0, threat, attack) for n in range(count)]
-
-
-def tiny_context() -> RunContext:
-    """A run about one image of one network."""
-    hidden = SignLayer(
-        Dense(np.ones((3, 4), dtype=np.int8)),
-        np.ones(3, dtype=np.float32),
-        np.zeros(3, dtype=np.float32),
-    )
-    network = Network((4,), (hidden,), OutputLayer(Dense(np.ones((3, 3), dtype=np.int8))))
-    return RunContext(
-        job="job",
-        dataset="tiny",
-        split="test",
-        levels=1,
-        images={0: np.zeros(4, dtype=np.int64)},
-        labels={0: 0},
-        networks={"net": network},
-        threads=1,
-        memory=math.inf,
-        modules=("sleeping",),
-        versions="{}",
-    )
+def sleepers(count: int, seconds: float, limit: float = 60.0) -> list[Unit]:
+    """Units that sleep."""
+    return tiny_units(count, SleepSettings(time_limit=limit, seconds=seconds))
 
 
 if __name__ == "__main__":

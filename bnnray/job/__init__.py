@@ -2,7 +2,7 @@
 
 from bnnray.job.load import LoadedJob, load_job
 from bnnray.job.spec import DataSpec, Job, ModelSpec, ThreatSpec, TrainSpec
-from bnnray.job.units import Unit, check_job, make_units, shards
+from bnnray.job.units import Unit, check_job, make_units, searches
 
 __all__ = [
     "DataSpec",
@@ -15,5 +15,5 @@ __all__ = [
     "check_job",
     "load_job",
     "make_units",
-    "shards",
+    "searches",
 ]

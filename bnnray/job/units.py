@@ -120,16 +120,18 @@ def choose_points(spec: DataSpec, data: Dataset, network: Network) -> list[int]:
     return chosen
 
 
-def shards(units: Sequence[Unit], largest: int) -> list[list[Unit]]:
-    """Batches of units that ask one attack about one model and threat, in their order."""
-    batches: list[list[Unit]] = []
+def searches(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Runs of units that ask one attack about one model and threat, in their order.
+
+    A shard may hold any units of one of them.
+    """
+    found: list[list[Unit]] = []
     for unit in units:
-        last = batches[-1] if batches else None
-        if last is not None and len(last) < largest and _same_search(last[0], unit):
-            last.append(unit)
+        if found and _same_search(found[-1][0], unit):
+            found[-1].append(unit)
         else:
-            batches.append([unit])
-    return batches
+            found.append([unit])
+    return found
 
 
 def _same_search(a: Unit, b: Unit) -> bool:

@@ -68,18 +68,28 @@ class RunFolder:
         """Writes run.json, which also marks the folder as this job's."""
         self.write_text("run.json", json.dumps(provenance, indent=2, default=str) + "\n")
 
+    def sessions(self) -> list[dict[str, Any]]:
+        """What run.json says about the times that the job was run, the oldest first."""
+        found = self._provenance()
+        return list(found.get("sessions", [])) if found else []
+
     def parts(self, table: str) -> list[Path]:
         """The finished part files of a table, oldest first."""
         return sorted((self.path / table).glob("part-*.parquet"))
 
     def _owner(self) -> str | None:
         try:
-            text = (self.path / "run.json").read_text(encoding="utf-8")
-            return str(json.loads(text)["job"])
-        except FileNotFoundError:
-            return None
+            found = self._provenance()
+            return None if found is None else str(found["job"])
         except (OSError, ValueError, KeyError, TypeError):
             return "unreadable run.json"
+
+    def _provenance(self) -> dict[str, Any] | None:
+        try:
+            text = (self.path / "run.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return json.loads(text)
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:

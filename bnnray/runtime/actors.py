@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bnnray.models import EpochRecord, Model, train_model
 from bnnray.results import ParquetSink, Record
-from bnnray.runtime.cluster import Shard, ShardDone, TrainRequest
+from bnnray.runtime.cluster import Shard, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
 
@@ -25,11 +25,19 @@ class KeeperActor:
         self._lock = threading.Lock()
         self._keeper: Keeper | None = None
 
-    def run(self, context: RunContext, shard: Shard) -> ShardDone:
-        """Runs a shard in a free slot; called by as many threads as there are slots."""
+    def ping(self) -> None:
+        """Answers: the keeper is up."""
+
+    def run(self, context: RunContext, shard: Shard) -> tuple[Sequence[Record], str]:
+        """Runs a shard in a free slot; called by as many threads as there are slots.
+
+        Returns:
+            The records of the units that ended, and why others have none.
+        """
         with self._lock:
             keeper = self._keeper = self._keeper or Keeper(context, self._slots)
-        return keeper.run(shard)
+        done = keeper.run(shard)
+        return done.records, done.error
 
 
 class ModelActor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ from bnnray.results import Record, Sink
 from bnnray.runtime.context import RunContext
 
 SLOTS, GPU = "slots", "gpu"
-"""The pools of workers: slots run any attack, a GPU runs batched ones."""
+"""The pools of keepers: slots run any attack, a GPU runs batched ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +29,11 @@ class TrainRequest:
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Units that a slot takes together; they share attack, model and threat.
+    """Units that a slot takes together.
 
     Args:
-        units: one at least.
-        attempt: how often each of them was begun, this time included.
+        units: they share attack, model and threat.
+        attempt: of each of them, 1 for the first.
     """
 
     units: tuple[Unit, ...]
@@ -42,11 +42,36 @@ class Shard:
 
 @dataclass(frozen=True, eq=False)
 class ShardDone:
-    """A shard that came back: its records, and why units without one have none."""
+    """A shard that came back: a unit without a record has to run again.
+
+    Args:
+        shard: as it was handed out.
+        records: of the units that ended.
+        error: why the others have none.
+        keeper_lost: whether the whole keeper died, so that any unit in it may be the reason.
+    """
 
     shard: Shard
     records: Sequence[Record] = ()
     error: str = ""
+    keeper_lost: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A keeper that takes shards.
+
+    Args:
+        name: its own among all keepers of the run.
+        node: where it is; empty if that can change.
+        pool: SLOTS or GPU.
+        slots: how many shards run in it at a time.
+    """
+
+    name: str
+    node: str
+    pool: str
+    slots: int
 
 
 class Cluster(Protocol):
@@ -61,20 +86,29 @@ class Cluster(Protocol):
         """
         ...
 
-    def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:
-        """Starts the workers of a run; returns how many shards each pool keeps in flight."""
+    def start(self, context: RunContext, cpus_per_solve: int) -> None:
+        """Starts the workers of a run."""
+        ...
+
+    def places(self) -> Sequence[Place]:
+        """The keepers that take shards now; they come and go with their nodes.
+
+        Raises:
+            SetupError: there has been none for too long.
+        """
         ...
 
     def sink(self, folder: Path) -> Sink:
         """Where records go."""
         ...
 
-    def submit(self, shard: Shard, pool: str) -> None:
-        """Hands a shard to a pool."""
+    def submit(self, shard: Shard, place: Place) -> None:
+        """Hands a shard to a keeper, which may hold more than run at a time."""
         ...
 
     def collect(self, timeout: float) -> list[ShardDone]:
-        """Shards that are done; waits for the first of them, ``timeout`` seconds at most."""
+        """Shards that came back, the same objects that were handed out; waits for the first of
+        them, ``timeout`` seconds at most."""
         ...
 
     def close(self) -> None:

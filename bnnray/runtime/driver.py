@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from bnnray.attacks import attack_type
-from bnnray.job import Unit, shards
+from bnnray.job import Unit
 from bnnray.results import Record, Sink
-from bnnray.runtime.cluster import GPU, SLOTS, Cluster, Shard, ShardDone
+from bnnray.runtime.account import SlotAccount, SlotUse
+from bnnray.runtime.cluster import GPU, Cluster, Place, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
 from bnnray.runtime.records import crashed
+from bnnray.runtime.waiting import ATTEMPTS, Offer, Ticket, Waiting
+from bnnray.verdicts import FAILED, Status
 
 TICK_SECONDS = 0.2
-SHORT_SECONDS = 2.0
-"""Units with cutoffs up to this share a shard, so that handing out costs little."""
-
-LARGEST_SHARD = 16
 
 
 class RecordListener(Protocol):
@@ -28,99 +28,150 @@ class RecordListener(Protocol):
     def __call__(self, records: Sequence[Record], /) -> None: ...
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a driver has done.
+
+    Args:
+        units: that were finished.
+        failed: those of them that crashed or had no licence.
+        retried: attempts after the first one.
+        slots: how busy they were.
+    """
+
+    units: int = 0
+    failed: int = 0
+    retried: int = 0
+    slots: SlotUse = field(default_factory=SlotUse)
+
+
 class Driver:
     """Runs units on a cluster.
 
+    A unit whose worker died is tried again, in a shard of its own; after the last attempt it is
+    recorded as crashed.
+
     Args:
         cluster: started.
-        pools: how many shards each of its pools keeps in flight.
         sink: where records go.
         context: of the run.
         on_records: is told of finished units.
     """
 
     def __init__(
-        self,
-        cluster: Cluster,
-        pools: Mapping[str, int],
-        sink: Sink,
-        context: RunContext,
-        on_records: RecordListener,
+        self, cluster: Cluster, sink: Sink, context: RunContext, on_records: RecordListener
     ) -> None:
         self._cluster = cluster
-        self._pools = pools
         self._sink = sink
         self._context = context
         self._on_records = on_records
-        self._waiting: dict[str, deque[list[Unit]]] = {pool: deque() for pool in pools}
-        self._in_flight: Counter[str] = Counter()
-        self._pool_of: dict[str, str] = {}
+        self._waiting = Waiting(())
+        self._running: dict[Shard, tuple[Ticket, Place]] = {}
+        self._load: Counter[Place] = Counter()
+        self._closed: set[Place] = set()
+        self._account = SlotAccount()
+        self._units = self._failed = self._retried = 0
 
-    def run(self, units: Sequence[Unit], drain: Drain, grace: float) -> int:
-        """Runs every unit, or until a drain and its grace are over.
-
-        Returns:
-            How many units were finished; all of them are on disk.
+    def run(self, units: Sequence[Unit], drain: Drain, grace: float) -> None:
+        """Runs every unit, or until a drain and its grace are over; what is finished is on disk.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C came twice; what was finished is on disk.
+            KeyboardInterrupt: Ctrl-C came twice.
+            SetupError: the cluster is lost.
+            StorageError: the sink cannot write.
         """
-        for shard in self._plan(units):
-            self._waiting[self._pool(shard)].append(shard)
-        finished = 0
+        self._waiting = Waiting(units)
+        try:
+            self._loop(drain, grace)
+        finally:
+            self._sink.flush()
+
+    def done(self) -> Done:
+        """What was done until now."""
+        return Done(self._units, self._failed, self._retried, self._account.use())
+
+    def _loop(self, drain: Drain, grace: float) -> None:
         deadline: float | None = None
-        while self._in_flight.total() or (self._waiting_shards() and not drain.requested):
+        while self._running or (self._waiting and not drain.requested):
             if drain.at_once:
-                self._sink.flush()
                 raise KeyboardInterrupt
+            places = self._cluster.places()
             if drain.requested:
                 deadline = deadline or time.monotonic() + grace
                 if time.monotonic() >= deadline:
                     break
             else:
-                self._hand_out()
-            finished += self._take()
-        self._sink.flush()
-        return finished
+                self._hand_out(places)
+            self._note(places)
+            self._take()
 
-    def _plan(self, units: Sequence[Unit]) -> list[list[Unit]]:
-        """Shards, the longest cutoffs first, so that the tail is short."""
-        planned: list[list[Unit]] = []
-        for shard in shards(units, LARGEST_SHARD):
-            together = _is_batched(shard) or shard[0].attack.time_limit <= SHORT_SECONDS
-            planned += [shard] if together else [[unit] for unit in shard]
-        return sorted(planned, key=lambda shard: -shard[0].attack.time_limit)
+    def _hand_out(self, places: Sequence[Place]) -> None:
+        """Fills the keepers, always that with most free slots."""
+        slots = Counter[str]()
+        for place in places:
+            slots[place.pool] += place.slots
+        queue = [(-self._room(place), number) for number, place in enumerate(places)]
+        heapq.heapify(queue)
+        while self._waiting and queue:
+            filled, number = heapq.heappop(queue)
+            place = places[number]
+            if filled > self._ahead(slots[place.pool]):
+                continue
+            ticket = self._waiting.take(self._offer(place, slots))
+            if ticket is not None:
+                self._submit(ticket, place)
+                heapq.heappush(queue, (-self._room(place), number))
 
-    def _pool(self, shard: Sequence[Unit]) -> str:
-        return GPU if GPU in self._pools and _is_batched(shard) else SLOTS
+    def _ahead(self, slots: int) -> int:
+        """0 if a keeper may get one shard more than it has slots, else -1.
 
-    def _waiting_shards(self) -> int:
-        return sum(len(queue) for queue in self._waiting.values())
+        It bridges the way here and back; but near the end it would wait in one keeper while
+        another has a free slot.
+        """
+        return 0 if len(self._waiting) > slots else -1
 
-    def _hand_out(self) -> None:
-        for pool, room in self._pools.items():
-            queue = self._waiting[pool]
-            while queue and self._in_flight[pool] < room:
-                shard = queue.popleft()
-                self._cluster.submit(Shard(tuple(shard)), pool)
-                self._in_flight[pool] += 1
-                self._pool_of[shard[0].key] = pool
+    def _offer(self, place: Place, slots: Counter[str]) -> Offer:
+        return Offer(place, slots[place.pool], GPU in slots, self._load[place] == 0)
 
-    def _take(self) -> int:
-        done = self._cluster.collect(TICK_SECONDS)
-        records = [record for shard in done for record in self._records(shard)]
-        for shard in done:
-            self._in_flight[self._pool_of.pop(shard.shard.units[0].key)] -= 1
-        self._sink.append(records)
+    def _room(self, place: Place) -> int:
+        """Free slots; 0 with all busy, and less with a shard that waits there."""
+        return -1 if place in self._closed else place.slots - self._load[place]
+
+    def _submit(self, ticket: Ticket, place: Place) -> None:
+        self._cluster.submit(ticket.shard, place)
+        self._running[ticket.shard] = (ticket, place)
+        self._load[place] += 1
+        self._retried += ticket.shard.attempt > 1
+        if ticket.alone:
+            self._closed.add(place)
+
+    def _note(self, places: Sequence[Place]) -> None:
+        idle = any(self._load[place] < place.slots for place in places)
+        self._account.note(sum(place.slots for place in places), idle=idle)
+
+    def _take(self) -> None:
+        records: list[Record] = []
+        for done in self._cluster.collect(TICK_SECONDS):
+            self._account.took(done.records)
+            records += [*done.records, *self._again(done)]
         if records:
+            self._sink.append(records)
+            self._units += len(records)
+            self._failed += sum(Status(r.row["status"]) in FAILED for r in records)
             self._on_records(records)
-        return len(records)
 
-    def _records(self, done: ShardDone) -> Sequence[Record]:
+    def _again(self, done: ShardDone) -> Iterator[Record]:
+        """Puts units without a record back, or gives them one if it was their last attempt."""
+        ticket, place = self._running.pop(done.shard)
+        self._load[place] -= 1
+        self._closed.discard(place)
         ended = {record.row["key"] for record in done.records}
-        lost = [unit for unit in done.shard.units if unit.key not in ended]
-        return [*done.records, *crashed(lost, done.error, self._context)]
-
-
-def _is_batched(shard: Sequence[Unit]) -> bool:
-    return attack_type(shard[0].attack.kind).batched
+        for unit in done.shard.units:
+            if unit.key in ended:
+                continue
+            again = ticket.again(unit, place.node, done.keeper_lost)
+            if again is None:
+                reason = f"{ATTEMPTS} attempts; the last: {done.error or 'no record came'}"
+                yield crashed(unit, reason, ATTEMPTS, self._context)
+            else:
+                self._waiting.again(again)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-from collections.abc import Callable, Mapping
+import platform
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from bnnray.models import EpochListener, Model, train_model
 from bnnray.results import ParquetSink, Sink
-from bnnray.runtime.cluster import SLOTS, Shard, ShardDone, TrainRequest
+from bnnray.runtime.cluster import SLOTS, Place, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
 
@@ -22,6 +23,7 @@ class LocalCluster:
         self._keeper: Keeper | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._running: dict[Future[ShardDone], Shard] = {}
+        self._places: list[Place] = []
 
     def train(
         self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
@@ -35,19 +37,21 @@ class LocalCluster:
             on_batch=lambda _: check(),
         )
 
-    def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:
+    def start(self, context: RunContext, cpus_per_solve: int) -> None:
         slots = max(1, len(os.sched_getaffinity(0)) // cpus_per_solve)
         self._keeper = Keeper(context, slots)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
-        return {SLOTS: slots + 1}
+        self._places = [Place("local", platform.node(), SLOTS, slots)]
+
+    def places(self) -> Sequence[Place]:
+        return self._places
 
     def sink(self, folder: Path) -> Sink:
         return ParquetSink(folder)
 
-    def submit(self, shard: Shard, pool: str) -> None:
+    def submit(self, shard: Shard, place: Place) -> None:
         assert self._pool is not None
         assert self._keeper is not None
-        assert pool == SLOTS, "there is no other pool here"
         self._running[self._pool.submit(self._keeper.run, shard)] = shard
 
     def collect(self, timeout: float) -> list[ShardDone]:

@@ -22,7 +22,7 @@ def versions() -> str:
 
 
 def provenance(job: str, models: Mapping[str, str], data_digest: str) -> dict[str, Any]:
-    """The content of run.json, but for the counts.
+    """The content of run.json, but for its sessions.
 
     Args:
         job: its name.
@@ -31,15 +31,18 @@ def provenance(job: str, models: Mapping[str, str], data_digest: str) -> dict[st
     """
     return {
         "job": job,
-        "command": sys.argv,
+        **invocation(),
         "versions": json.loads(versions()),
-        "commit": commit(),
-        "host": platform.node(),
         "cores": len(os.sched_getaffinity(0)),
         "platform": platform.platform(),
         "data_digest": data_digest,
         "models": dict(models),
     }
+
+
+def invocation() -> dict[str, Any]:
+    """What was called, where."""
+    return {"command": sys.argv, "commit": commit(), "host": platform.node()}
 
 
 def commit() -> str | None:

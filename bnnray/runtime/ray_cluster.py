@@ -6,10 +6,12 @@ one, and a keeper of one slot beside it serves batched attacks there; a sink act
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import socket
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ from bnnray.errors import SetupError
 from bnnray.models import EpochListener, Model
 from bnnray.results import Record, Sink
 from bnnray.runtime.actors import KeeperActor, ModelActor, SinkActor
-from bnnray.runtime.cluster import GPU, SLOTS, Shard, ShardDone, TrainRequest
+from bnnray.runtime.cluster import Place, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
+from bnnray.runtime.fleet import Fleet
 
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 10.0
@@ -55,10 +58,8 @@ class RayCluster:
             raise _unreachable(address, error) from error
         self._model: Any = None
         self._context: Any = None
-        self._keepers: dict[str, list[Any]] = {SLOTS: [], GPU: []}
-        self._running: dict[Any, tuple[Shard, Any]] = {}
-        self._load: Counter[Any] = Counter()
-        self._node_of: dict[Any, str] = {}
+        self._fleet: Fleet | None = None
+        self._returned: queue.SimpleQueue[tuple[Shard, Place, Future[Any]]] = queue.SimpleQueue()
 
     def train(
         self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
@@ -78,22 +79,16 @@ class RayCluster:
             if done:
                 return self.get(running)
 
-    def start(self, context: RunContext, cpus_per_solve: int) -> Mapping[str, int]:
+    def start(self, context: RunContext, cpus_per_solve: int) -> None:
         self._context = self._ray.put(context)
         if self._model is not None:
             self._ray.kill(self._model)  # its GPU, or its memory, is for the attacks now
             self._model = None
-        pools = {SLOTS: 0}
-        for node in self._nodes():
-            slots = max(1, int(node["Resources"].get("CPU", 0)) // cpus_per_solve)
-            keeper = self._keeper(slots, node["NodeID"], 0)
-            self._keepers[SLOTS].append(keeper)
-            self._node_of[keeper] = node["NodeID"]
-            pools[SLOTS] += slots + 1
-        if self._gpus():
-            self._keepers[GPU].append(self._keeper(1, None, 1))
-            pools[GPU] = 2
-        return pools
+        self._fleet = Fleet(self._ray, self._keeper, cpus_per_solve)
+
+    def places(self) -> Sequence[Place]:
+        assert self._fleet is not None
+        return self._fleet.places()
 
     def sink(self, folder: Path) -> Sink:
         here = self._ray.get_runtime_context().get_node_id()
@@ -102,44 +97,39 @@ class RayCluster:
         )
         return _RemoteSink(self, actor)
 
-    def submit(self, shard: Shard, pool: str) -> None:
-        keeper = min(self._keepers[pool], key=lambda k: self._load[k])
-        self._load[keeper] += 1
-        self._running[keeper.run.remote(self._context, shard)] = (shard, keeper)
+    def submit(self, shard: Shard, place: Place) -> None:
+        assert self._fleet is not None
+        reference = self._fleet.actor(place).run.remote(self._context, shard)
+        # Ray calls back; waiting for every reference at every look costs in proportion to them.
+        reference.future().add_done_callback(
+            lambda future: self._returned.put((shard, place, future))
+        )
 
     def collect(self, timeout: float) -> list[ShardDone]:
-        if not self._running:
-            return []
-        waiting = list(self._running)
-        done, _ = self._ray.wait(waiting, num_returns=1, timeout=timeout)
-        more, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
-        return [self._done(ref) for ref in {*done, *more}]
+        found: list[ShardDone] = []
+        with contextlib.suppress(queue.Empty):
+            found.append(self._done(*self._returned.get(timeout=timeout)))
+            while True:
+                found.append(self._done(*self._returned.get_nowait()))
+        return found
 
     def close(self) -> None:
-        for keeper in [*self._keepers[SLOTS], *self._keepers[GPU]]:
-            self._ray.kill(keeper)  # its children end with it
+        if self._fleet is not None:
+            self._fleet.close()
         self._ray.shutdown()
 
-    def _done(self, reference: Any) -> ShardDone:
-        shard, keeper = self._running.pop(reference)
-        self._load[keeper] -= 1
+    def _done(self, shard: Shard, place: Place, future: Future[Any]) -> ShardDone:
+        errors = self._ray.exceptions
         try:
-            done: ShardDone = self._ray.get(reference)
-        except self._ray.exceptions.RayError as error:
-            self._drop_if_lost(keeper)
-            return ShardDone(shard, error=f"the keeper failed: {_first_line(error)}")
-        return done
-
-    def _drop_if_lost(self, keeper: Any) -> None:
-        """A keeper whose process died is restarted by Ray; one whose node is gone is not."""
-        node = self._node_of.get(keeper)
-        alive = {n["NodeID"] for n in self._ray.nodes() if n["Alive"]}
-        if node is not None and node not in alive and keeper in self._keepers[SLOTS]:
-            self._keepers[SLOTS].remove(keeper)
-            if not self._keepers[SLOTS]:
-                raise SetupError(
-                    "every node of the Ray cluster is lost; run the same command again"
-                )
+            records, error = future.result()
+        except errors.RayTaskError as raised:
+            return ShardDone(shard, error=f"the keeper raised {_last_line(raised)}")
+        except errors.RayError as raised:
+            assert self._fleet is not None
+            self._fleet.doubt(place)
+            error = f"the keeper died: {_first_line(raised)}"
+            return ShardDone(shard, error=error, keeper_lost=True)
+        return ShardDone(shard, records, error)
 
     def get(self, reference: Any) -> Any:
         """The result of a remote call; its errors are raised as they were there.
@@ -151,28 +141,22 @@ class RayCluster:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None
-        except self._ray.exceptions.RayActorError as error:
+        except self._ray.exceptions.RayError as error:
             raise SetupError(
                 f"a Ray actor died: {_first_line(error)}; run the same command again"
             ) from error
 
-    def _keeper(self, slots: int, node: str | None, gpus: int) -> Any:
+    def _keeper(self, slots: int, node: str, gpus: int) -> Any:
         return self._actor(
             KeeperActor,
             num_gpus=gpus,
             max_concurrency=slots,
             max_restarts=-1,
-            scheduling_strategy="DEFAULT" if node is None else _on_node(node),
+            scheduling_strategy=_on_node(node) if node else "DEFAULT",
         ).remote(slots)
 
     def _actor(self, kind: type[Any], **options: Any) -> Any:
         return self._ray.remote(kind).options(num_cpus=0, **options)
-
-    def _nodes(self) -> list[dict[str, Any]]:
-        alive = [n for n in self._ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) >= 1]
-        if not alive:
-            raise SetupError("the Ray cluster has no node with a CPU; start one with --num-cpus")
-        return alive
 
     def _gpus(self) -> int:
         return min(1, int(self._ray.cluster_resources().get("GPU", 0)))
@@ -210,6 +194,11 @@ def _check_reachable(address: str) -> None:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _last_line(error: Exception) -> str:
+    """Of an error that comes with the traceback of its worker."""
+    return str(error).strip().splitlines()[-1]
 
 
 def _unreachable(address: str, error: Exception) -> SetupError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -61,10 +61,10 @@ def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -
     )
 
 
-def crashed(units: Sequence[Unit], reason: str, context: RunContext) -> list[Record]:
-    """Records of units whose worker died."""
-    span = Span(now(), now(), 0.0)
-    return [make_record(u, failed(Status.CRASHED, reason), context, span) for u in units]
+def crashed(unit: Unit, reason: str, attempt: int, context: RunContext) -> Record:
+    """The record of a unit whose worker died."""
+    span = Span(now(), now(), 0.0, attempt)
+    return make_record(unit, failed(Status.CRASHED, reason), context, span)
 
 
 def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from bnnray.results import Record, RunFolder, query, write_table
 from bnnray.runtime.cluster import Cluster, TrainRequest
 from bnnray.runtime.context import make_context
 from bnnray.runtime.drain import Drain, draining
-from bnnray.runtime.driver import Driver
+from bnnray.runtime.driver import Done, Driver
 from bnnray.runtime.local import LocalCluster
 from bnnray.runtime.networks import read_models, trained_models, training_splits
 from bnnray.runtime.provenance import provenance, versions
+from bnnray.runtime.session import Session
 from bnnray.solvers import check_licence
 from bnnray.verdicts import FAILED, HIT_TIME_LIMIT, Status
 
@@ -90,10 +91,10 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
     folder = RunFolder(options.runs_dir / job.name)
     folder.claim(job.name)
     with closing(_make_cluster(options)) as cluster:
-        folder.write_provenance({"job": job.name})
+        session = Session(folder, job.name)
         with draining() as drain:
             models |= _train(job, folder, splits, cluster, listener, drain)
-            return _attack(job, options, folder, data, models, cluster, listener, drain)
+            return _attack(job, options, folder, session, data, models, cluster, listener, drain)
 
 
 def _make_cluster(options: RunOptions) -> Cluster:
@@ -130,6 +131,7 @@ def _attack(
     job: Job,
     options: RunOptions,
     folder: RunFolder,
+    session: Session,
     data: Dataset,
     models: dict[str, Model],
     cluster: Cluster,
@@ -140,24 +142,23 @@ def _attack(
     units = make_units(job, data, networks)
     digests = {name: network.digest for name, network in networks.items()}
     _write_plan(job, folder, units)
-    folder.write_provenance(provenance(job.name, digests, data.digest))
+    session.describe(provenance(job.name, digests, data.digest))
     left = units_left(units, folder)
     listener.begin(len(units), len(units) - len(left))
-    failed = 0
-
-    def on_records(records: Sequence[Record]) -> None:
-        nonlocal failed
-        failed += sum(Status(r.row["status"]) in FAILED for r in records)
-        listener.finished(records)
-
-    finished = 0
+    done = Done()
     if left:
         threads = job.resources.cpus_per_solve
         context = make_context(job, data, networks, left, versions())
-        pools = cluster.start(context, threads)
-        driver = Driver(cluster, pools, cluster.sink(folder.path), context, on_records)
-        finished = driver.run(left, drain, options.grace)
-    return RunResult(folder, len(units), len(left) - finished, failed)
+        cluster.start(context, threads)
+        driver = Driver(cluster, cluster.sink(folder.path), context, listener.finished)
+        try:
+            driver.run(left, drain, options.grace)
+        finally:
+            done = driver.done()
+            session.end(done, len(left) - done.units)
+    else:
+        session.end(done, 0)
+    return RunResult(folder, len(units), len(left) - done.units, done.failed)
 
 
 def units_left(units: Sequence[Unit], folder: RunFolder) -> list[Unit]:

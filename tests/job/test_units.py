@@ -8,7 +8,7 @@ from tiny import Size, random_network
 
 from bnnray.datasets import load_dataset
 from bnnray.errors import JobError
-from bnnray.job import check_job, load_job, make_units, shards
+from bnnray.job import check_job, load_job, make_units, searches
 from bnnray.job.mask import Rectangle, masked_pixels
 from bnnray.models import load_model
 
@@ -262,8 +262,10 @@ def test_a_grid_without_the_clean_image_is_refused(units_of, levels):
         units_of("threat.domain=grid", f"threat.levels={levels}")
 
 
-def test_shards_hold_one_search_each(units_of):
-    made = shards(units_of("data.points=5", "threat.epsilon=['1/255', '2/255']"), 3)
-    assert [len(s) for s in made] == [3, 2] * 4
-    for shard in made:
-        assert len({(u.attack.name, u.threat.epsilon) for u in shard}) == 1
+def test_units_of_one_search_are_found_together(units_of):
+    units = units_of("data.points=5", "threat.epsilon=['1/255', '2/255']")
+    found = searches(units)
+    assert [len(search) for search in found] == [5] * 4
+    assert [unit for search in found for unit in search] == units
+    for search in found:
+        assert len({(u.attack.name, u.threat.epsilon) for u in search}) == 1

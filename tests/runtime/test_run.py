@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -106,6 +107,14 @@ def test_a_run_leaves_what_the_contract_says(local_run):
     provenance = json.loads((folder / "run.json").read_text())
     (model,) = (folder / "models").glob("*.bnn")
     assert provenance["models"] == {"net": load_model(model).digest}
+    (session,) = provenance["sessions"]
+    counts = [session[name] for name in ("units", "failed", "retried", "left")]
+    assert counts == [16, 0, 0, 0]
+    assert session["started_at"] < session["finished_at"]
+    slots = session["slots"]
+    assert slots["count"] == len(os.sched_getaffinity(0))
+    assert 0 < slots["busy_percent"] <= 100
+    assert 0 <= slots["tail_seconds"] <= session["seconds"]
     assert load_job(folder / "job.toml").job.name == "digits"
 
 
@@ -151,10 +160,14 @@ def test_the_same_command_again_does_nothing(local_run, tmp_path):
     path = tmp_path / "job.toml"
     path.write_text(JOB)
     listener = Listener()
+    sessions = result.folder.sessions()
     again = run_job(load_job(path).job, RunOptions(result.folder.path.parent, local=True), listener)
     assert listener.begun == (16, 16)
     assert (listener.epochs, listener.records, again.left) == (0, [], 0)
     assert rows(result.folder, "*") == before
+    *former, last = result.folder.sessions()
+    assert former == sessions
+    assert (last["units"], last["left"]) == (0, 0)
 
 
 def test_ray_gives_the_same_rows(local_run, job, tmp_path):

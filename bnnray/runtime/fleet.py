@@ -1,0 +1,152 @@
+"""The keepers on a Ray cluster: one for each node, while nodes come and go, and one for a GPU.
+
+A keeper takes shards once it has answered a call. When one of its calls fails it takes none until
+it answers again: Ray restarts a keeper whose process died, within seconds. A keeper whose node is
+lost, or that cannot be restarted, is dropped; a node without a keeper gets one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bnnray.errors import SetupError
+from bnnray.runtime.cluster import GPU, SLOTS, Place
+
+LOOK_SECONDS = 10.0
+"""How often the nodes are looked at."""
+
+LOST_SECONDS = 60.0
+"""How long a run without any node waits for a new one."""
+
+START_SECONDS = 300.0
+"""How long a run waits for a keeper on the nodes that there are."""
+
+GPU_SECONDS = 30.0
+"""How long a run waits for the keeper on a GPU before the other slots take its units."""
+
+
+@dataclass(eq=False)
+class Member:
+    """A keeper's actor, and what it has to answer before it gets more; None once it has."""
+
+    place: Place
+    actor: Any
+    ping: Any
+
+
+class Fleet:
+    """The keepers of a run.
+
+    Args:
+        ray: the package, connected.
+        make: makes a keeper's actor, of these slots, on this node ("" for any), with these GPUs.
+        cpus_per_solve: cores of a slot.
+
+    Raises:
+        SetupError: the cluster has no node with a CPU.
+    """
+
+    def __init__(self, ray: Any, make: Callable[[int, str, int], Any], cpus_per_solve: int) -> None:
+        self._ray = ray
+        self._make = make
+        self._cpus = cpus_per_solve
+        self._numbers = itertools.count()
+        self._keepers: dict[str, Member] = {}
+        self._looked = self._node_seen = self._place_seen = time.monotonic()
+        if not self._nodes():
+            raise SetupError("the Ray cluster has no node with a CPU; start one with --num-cpus")
+        self._look()
+        on_gpu = [k.ping for k in self._keepers.values() if k.place.pool == GPU]
+        if on_gpu:
+            self._ray.wait(on_gpu, timeout=GPU_SECONDS)
+
+    def places(self) -> list[Place]:
+        """The keepers that are well.
+
+        Raises:
+            SetupError: there has been none for too long.
+        """
+        if time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._look()
+        for keeper in [k for k in self._keepers.values() if k.ping is not None]:
+            self._listen(keeper)
+        found = [k.place for k in self._keepers.values() if k.ping is None]
+        self._check(found)
+        return found
+
+    def actor(self, place: Place) -> Any:
+        """The actor of a keeper that was well at the last look at the places."""
+        return self._keepers[place.name].actor
+
+    def doubt(self, place: Place) -> None:
+        """A call of a keeper failed: it gets no more until it has answered."""
+        keeper = self._keepers.get(place.name)
+        if keeper is not None and keeper.ping is None:
+            keeper.ping = keeper.actor.ping.remote()
+
+    def close(self) -> None:
+        """Ends every keeper; their children end with them."""
+        for name in list(self._keepers):
+            self._drop(name)
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        nodes = self._nodes()
+        if nodes:
+            self._node_seen = self._looked
+        for name, keeper in list(self._keepers.items()):
+            if keeper.place.node and keeper.place.node not in nodes:
+                self._drop(name)
+        have = {keeper.place.node for keeper in self._keepers.values()}
+        for node, cpus in nodes.items():
+            if node not in have:
+                self._add(SLOTS, max(1, cpus // self._cpus), node)
+        if "" not in have and self._ray.cluster_resources().get("GPU", 0) >= 1:
+            self._add(GPU, 1, "")
+
+    def _add(self, pool: str, slots: int, node: str) -> None:
+        place = Place(f"keeper-{next(self._numbers)}", node, pool, slots)
+        actor = self._make(slots, node, int(pool == GPU))
+        self._keepers[place.name] = Member(place, actor, actor.ping.remote())
+
+    def _drop(self, name: str) -> None:
+        self._ray.kill(self._keepers.pop(name).actor)
+
+    def _listen(self, keeper: Member) -> None:
+        """Takes a keeper's answer, if there is one."""
+        if not self._ray.wait([keeper.ping], timeout=0)[0]:
+            return
+        try:
+            self._ray.get(keeper.ping)
+            keeper.ping = None
+        except self._ray.exceptions.ActorUnavailableError:
+            keeper.ping = keeper.actor.ping.remote()
+        except self._ray.exceptions.RayError:
+            self._drop(keeper.place.name)
+
+    def _check(self, found: list[Place]) -> None:
+        now = time.monotonic()
+        if found:
+            self._node_seen = self._place_seen = now
+        if now - self._node_seen >= LOST_SECONDS:
+            raise SetupError(
+                f"every node of the Ray cluster has been lost for {LOST_SECONDS:.0f} s; "
+                "start nodes and run the same command again"
+            )
+        if now - self._place_seen >= START_SECONDS:
+            raise SetupError(
+                f"no keeper on the Ray cluster has answered for {START_SECONDS:.0f} s; "
+                "see Ray's logs, and run the same command again"
+            )
+
+    def _nodes(self) -> Mapping[str, int]:
+        """The nodes that are there and have a core, by their ids, with their cores."""
+        return {
+            node["NodeID"]: int(node["Resources"]["CPU"])
+            for node in self._ray.nodes()
+            if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
+        }
