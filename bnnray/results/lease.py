@@ -72,7 +72,12 @@ class SeenLease:
     @property
     def holder(self) -> str:
         """The driver in words."""
-        return self.lease.holder if self.lease else f"a driver whose {LEASE} cannot be read"
+        return holder_of(self.lease)
+
+
+def holder_of(lease: Lease | None) -> str:
+    """A driver in words, also one whose lease cannot be understood."""
+    return lease.holder if lease else f"a driver whose {LEASE} cannot be read"
 
 
 def read_lease(folder: Path) -> SeenLease | None:

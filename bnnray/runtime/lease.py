@@ -30,7 +30,8 @@ from bnnray.results.lease import (
     read_content,
 )
 from bnnray.runtime.drain import draining
-from bnnray.runtime.lease_file import LeaseTimes, create, read_patiently, remove
+from bnnray.runtime.lease_file import create, read_patiently, remove
+from bnnray.runtime.lease_times import LeaseTimes
 from bnnray.runtime.lease_watch import Note, Watch
 
 

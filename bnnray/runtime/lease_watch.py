@@ -8,8 +8,9 @@ from enum import Enum, auto
 from pathlib import Path
 
 from bnnray.errors import Interrupted, RunFolderError
-from bnnray.results.lease import Lease, is_dead, parse_lease
-from bnnray.runtime.lease_file import LeaseTimes, read_patiently
+from bnnray.results.lease import Lease, holder_of, is_dead, parse_lease
+from bnnray.runtime.lease_file import read_patiently
+from bnnray.runtime.lease_times import LeaseTimes
 from bnnray.runtime.slurm_jobs import job_is_gone
 
 POLL_SECONDS = 0.2
@@ -42,6 +43,7 @@ class Watch:
         self._path = path
         self._seen = seen
         self._lease = parse_lease(seen)
+        self._who = holder_of(self._lease)
         self._times = times
         self._stop = stop
 
@@ -56,21 +58,20 @@ class Watch:
             Interrupted: it was told to stop.
         """
         if self._is_dead():
-            return f"{_holder(self._lease)}, which died"
+            return f"{self._who}, which died"
         note(
-            f"{self._path.parent} is in use by {_holder(self._lease)}; looking for up to "
+            f"{self._path.parent} is in use by {self._who}; looking for up to "
             f"{self._times.stale:g} s whether that driver is alive"
         )
         began = time.monotonic()
         look = self._look(began + self._times.silence)
         if look is Look.STILL and self._job_is_gone():
-            return f"{_holder(self._lease)}, which Slurm does not have any more"
+            return f"{self._who}, which Slurm does not have any more"
         if look is Look.STILL:
             look = self._look(began + self._times.stale)
         return {
-            Look.STILL: f"{_holder(self._lease)}, which gave no sign of life for "
-            f"{self._times.stale:g} s",
-            Look.DEAD: f"{_holder(self._lease)}, which died",
+            Look.STILL: f"{self._who}, which gave no sign of life for {self._times.stale:g} s",
+            Look.DEAD: f"{self._who}, which died",
             Look.GIVEN_BACK: "",
         }[look]
 
@@ -87,7 +88,7 @@ class Watch:
             return
         if not self._job_is_gone():
             raise RunFolderError(
-                f"{self._path.parent} is in use by {_holder(self._lease)}; wait until it is done; "
+                f"{self._path.parent} is in use by {self._who}; wait until it is done; "
                 "if it died, run its job again, which takes the folder over"
             )
         self._look(time.monotonic() + self._times.silence)
@@ -120,13 +121,9 @@ class Watch:
     def _refusal(self, lease: Lease | None) -> RunFolderError:
         folder, lease = self._path.parent, lease or self._lease
         return RunFolderError(
-            f"{folder} is in use by {_holder(lease)}, which is alive; wait until it is done "
+            f"{folder} is in use by {holder_of(lease)}, which is alive; wait until it is done "
             f"(bnnray status {folder}), or end it first: {_how_to_end(lease)}"
         )
-
-
-def _holder(lease: Lease | None) -> str:
-    return lease.holder if lease else "a driver whose lease.json cannot be read"
 
 
 def _how_to_end(lease: Lease | None) -> str:

@@ -27,7 +27,8 @@ from bnnray.results.lease import (
     read_lease,
 )
 from bnnray.runtime.lease import LeasedSink, hold_lease, refuse_if_in_use
-from bnnray.runtime.lease_file import LeaseTimes, create, remove
+from bnnray.runtime.lease_file import create, remove
+from bnnray.runtime.lease_times import LeaseTimes
 
 TIMES = LeaseTimes(renew=0.3, stale=2.0)
 
@@ -36,7 +37,7 @@ import sys, time
 from pathlib import Path
 from bnnray.errors import BnnrayError
 from bnnray.runtime.lease import hold_lease
-from bnnray.runtime.lease_file import LeaseTimes
+from bnnray.runtime.lease_times import LeaseTimes
 
 def say(text):
     print(text, flush=True)
