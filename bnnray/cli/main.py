@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from bnnray.cli import config, import_, query, run, train, version
+from bnnray.cli import config, import_, query, run, status, train, version
 from bnnray.errors import BnnrayError, BugError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("train")(train.train)
 app.command("import")(import_.import_)

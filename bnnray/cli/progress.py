@@ -85,6 +85,10 @@ class RunBars(TrainingBar):
         super().__init__()
         self._total = self._done = self._flips = self._proofs = 0
 
+    def note(self, text: str) -> None:
+        """Says what a person should know."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     def training(self, model: str, record: EpochRecord) -> None:
         """Shows a finished epoch."""
         self.update(model, record)

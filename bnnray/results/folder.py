@@ -10,6 +10,7 @@ from typing import Any
 
 from bnnray.errors import RunFolderError, StorageError
 from bnnray.files import write_file
+from bnnray.results.lease import LEASE
 
 
 class RunFolder:
@@ -33,7 +34,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            found = sorted(p.name for p in self.path.iterdir())
+            found = sorted(p.name for p in self.path.iterdir() if LEASE not in p.name)
         except OSError as error:
             raise StorageError(
                 f"cannot use the run folder {self.path}: {error.strerror}; choose a writable "

@@ -19,6 +19,7 @@ from bnnray.runtime.cluster import Cluster, TrainRequest
 from bnnray.runtime.context import make_context
 from bnnray.runtime.drain import Drain, draining
 from bnnray.runtime.driver import Done, Driver
+from bnnray.runtime.lease import HeldLease, LeasedSink, hold_lease
 from bnnray.runtime.local import LocalCluster
 from bnnray.runtime.networks import read_models, trained_models, training_splits
 from bnnray.runtime.provenance import provenance, versions
@@ -66,6 +67,8 @@ class RunResult:
 class RunListener(Protocol):
     """Is told how far a run is."""
 
+    def note(self, text: str) -> None: ...
+
     def training(self, model: str, record: EpochRecord) -> None: ...
 
     def trained(self, model: str, result: Model) -> None: ...
@@ -90,11 +93,15 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
     _check_licences(job)
     folder = RunFolder(options.runs_dir / job.name)
     folder.claim(job.name)
-    with closing(_make_cluster(options)) as cluster:
+    with (
+        hold_lease(folder.path, listener.note) as lease,
+        closing(_make_cluster(options)) as cluster,
+        draining() as drain,
+    ):
         session = Session(folder, job.name)
-        with draining() as drain:
-            models |= _train(job, folder, splits, cluster, listener, drain)
-            return _attack(job, options, folder, session, data, models, cluster, listener, drain)
+        models |= _train(job, folder, splits, cluster, listener, drain, lease)
+        lease.check()
+        return _attack(job, options, folder, session, data, models, cluster, listener, drain, lease)
 
 
 def _make_cluster(options: RunOptions) -> Cluster:
@@ -112,8 +119,10 @@ def _train(
     cluster: Cluster,
     listener: RunListener,
     drain: Drain,
+    lease: HeldLease,
 ) -> dict[str, Model]:
     def check() -> None:
+        lease.check()
         if drain.requested:
             raise Interrupted(
                 "interrupted while a network was trained; the same command trains it anew"
@@ -137,6 +146,7 @@ def _attack(
     cluster: Cluster,
     listener: RunListener,
     drain: Drain,
+    lease: HeldLease,
 ) -> RunResult:
     networks = {name: model.network for name, model in models.items()}
     units = make_units(job, data, networks)
@@ -150,7 +160,8 @@ def _attack(
         threads = job.resources.cpus_per_solve
         context = make_context(job, data, networks, left, versions())
         cluster.start(context, threads)
-        driver = Driver(cluster, cluster.sink(folder.path), context, listener.finished)
+        sink = LeasedSink(cluster.sink(folder.path), lease)
+        driver = Driver(cluster, sink, context, listener.finished)
         try:
             driver.run(left, drain, options.grace)
         finally:

@@ -15,7 +15,7 @@ import typer.testing
 
 from bnnray.cli.main import app
 
-COMMANDS = ["run", "query", "train", "import", "config", "version"]
+COMMANDS = ["run", "status", "query", "train", "import", "config", "version"]
 
 JOB = """
 name = "small"

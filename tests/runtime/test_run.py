@@ -61,6 +61,9 @@ class Listener:
         self.records: list = []
         self.begun: tuple[int, int] | None = None
 
+    def note(self, text) -> None:
+        pass
+
     def training(self, model, record) -> None:
         self.epochs += 1
 

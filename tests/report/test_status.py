@@ -1,0 +1,233 @@
+"""How far a run is, from folders with known content."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from datetime import datetime, timedelta
+
+import pytest
+
+from bnnray.report import RunState, run_status
+from bnnray.results import ParquetSink, Record, RunFolder, write_table
+from bnnray.results.lease import LEASE, Lease, boot_id, pid_namespace, process_start
+from bnnray.results.schema import RESULTS, UNITS
+
+NOW = datetime(2026, 3, 1, 12)
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = RunFolder(tmp_path / "job")
+    folder.claim("job")
+    folder.write_provenance({"job": "job"})
+    return folder
+
+
+def list_units(run: RunFolder, attack: str, count: int, limit: float, before=()) -> list[dict]:
+    units = [
+        {"key": f"{attack}-{n}", "model": "net", "point": n, "epsilon": 0.1}
+        | {"attack": attack, "time_limit": limit}
+        for n in range(count)
+    ]
+    every = [*before, *units]
+    write_table(run.units, "units", [{c.name: u.get(c.name) for c in UNITS} for u in every])
+    return every
+
+
+def finish(run: RunFolder, unit: dict, ended: datetime, seconds: float = 2.0, **changes) -> None:
+    row = {
+        **unit,
+        "status": "optimal",
+        "flipped": False,
+        "proof": "none",
+        "seconds": seconds,
+        "batch_size": 1,
+        "started_at": ended - timedelta(seconds=seconds),
+        "finished_at": ended,
+        **changes,
+    }
+    sink = ParquetSink(run.path)
+    sink.append([Record({c.name: row.get(c.name) for c in RESULTS})])
+    sink.flush()
+
+
+def hold(run: RunFolder, **changes) -> None:
+    here = {
+        "token": "x", "host": "here", "boot_id": boot_id(), "pid": os.getpid(),
+        "process_start": process_start(os.getpid()), "pid_namespace": pid_namespace(),
+        "slurm_job": "", "counter": 1, "taken_at": "2026-03-01T11:00:00+00:00",
+    }  # fmt: skip
+    (run.path / LEASE).write_bytes(Lease(**(here | changes)).encode())
+
+
+def test_before_the_units_are_listed(run):
+    found = run_status(run)
+    assert (found.state, found.listed, found.total) == (RunState.STOPPED, False, 0)
+    assert (found.driver, found.eta_seconds, found.attacks, found.errors) == (None, None, (), ())
+    hold(run)
+    assert run_status(run).state is RunState.RUNNING
+
+
+def test_before_any_row(run):
+    list_units(run, "milp", 3, 9.0)
+    hold(run)
+    found = run_status(run)
+    assert (found.total, found.done, found.left, found.failed) == (3, 0, 3, 0)
+    assert found.eta_seconds is None
+    (attack,) = found.attacks
+    assert (attack.mean_seconds, attack.per_minute.recent, attack.per_minute.whole) == (None, 0, 0)
+
+
+def test_every_unit_is_done_failed_or_left(run):
+    units = list_units(run, "pgd", 2, 5.0)
+    units = list_units(run, "milp", 7, 60.0, units)
+    finish(run, units[0], NOW, flipped=True)
+    for n, changes in enumerate(
+        [
+            {"flipped": True, "proof": "solver"},
+            {"status": "crashed", "message": "it\n  fell over"},
+            {"status": "licence"},
+            {"status": "bad_witness"},
+            {"status": "time_limit", "time_limit": 60.0},
+            {"status": "time_limit", "time_limit": 30.0},
+        ]
+    ):
+        finish(run, units[2 + n], NOW + timedelta(seconds=n), **changes)
+    finish(run, {**units[0], "key": "of another job"}, NOW, status="crashed")
+    found = run_status(run, NOW)
+    assert [a.attack for a in found.attacks] == ["pgd", "milp"]
+    assert (found.total, found.done, found.left, found.failed) == (9, 4, 3, 2)
+    assert (found.crashed, found.licence, found.bad_witness) == (1, 1, 1)
+    milp = found.attacks[1]
+    assert (milp.total, milp.done, milp.left, milp.failed) == (7, 3, 2, 2)
+    assert (milp.flips, milp.proofs) == (1, 1)
+    assert [(e.status, e.message, e.point) for e in found.errors] == [
+        ("licence", "", 2),
+        ("crashed", "it fell over", 1),
+    ]
+
+
+def test_the_newest_failures_of_all_attacks_come_first(run):
+    units = list_units(run, "pgd", 4, 5.0)
+    units = list_units(run, "milp", 4, 5.0, units)
+    for n, unit in enumerate(units):
+        finish(run, unit, NOW + timedelta(seconds=(5 * n) % 8), status="crashed", message=str(n))
+    errors = run_status(run, NOW).errors
+    assert [e.finished_at - NOW for e in errors] == [timedelta(seconds=s) for s in (7, 6, 5, 4, 3)]
+
+
+def test_rates_and_the_time_to_go(run):
+    """Two slots: 60 units of 10 s each, 20 of them done in the last 100 s, and 10 before."""
+    units = list_units(run, "milp", 60, 30.0)
+    for n in range(10):
+        finish(run, units[n], NOW - timedelta(seconds=900), 10.0)
+    for n in range(20):
+        finish(run, units[10 + n], NOW - timedelta(seconds=10 * (n // 2)), 10.0)
+    hold(run)
+    found = run_status(run, NOW)
+    assert found.per_minute.recent == pytest.approx(60 * 20 / 100)
+    assert found.per_minute.whole == pytest.approx(60 * 30 / 910)
+    assert found.eta_seconds == pytest.approx(30 * 10 / 2)
+    (run.path / LEASE).unlink()
+    assert run_status(run, NOW).eta_seconds is None
+
+
+def test_an_attack_without_finished_units_is_taken_to_need_its_limit(run):
+    units = list_units(run, "pgd", 6, 5.0)
+    units = list_units(run, "milp", 3, 60.0, units)
+    for unit in units[:6]:
+        finish(run, unit, NOW, 6.0, batch_size=6)
+    hold(run)
+    assert run_status(run, NOW).eta_seconds == pytest.approx(3 * 60)
+
+
+def test_no_less_than_the_slowest_unit_left(run):
+    units = list_units(run, "milp", 41, 30.0)
+    for unit in units[:40]:
+        finish(run, unit, NOW, 10.0)
+    hold(run)
+    assert run_status(run, NOW).eta_seconds == pytest.approx(10)
+
+
+def test_without_current_rows_the_whole_run_counts(run):
+    units = list_units(run, "milp", 20, 30.0)
+    for n in range(10):
+        finish(run, units[n], NOW - timedelta(hours=1) + timedelta(seconds=10 * n), 10.0)
+    hold(run)
+    found = run_status(run, NOW)
+    assert found.per_minute.recent == 0
+    assert found.per_minute.whole == pytest.approx(6)
+    assert found.eta_seconds == pytest.approx(100)
+
+
+def test_done_is_done(run):
+    units = list_units(run, "milp", 1, 9.0)
+    finish(run, units[0], NOW)
+    found = run_status(run, NOW)
+    assert (found.state, found.left, found.eta_seconds) == (RunState.DONE, 0, None)
+
+
+def test_who_holds_the_folder(run):
+    hold(run, boot_id="other", slurm_job="77", host="n7", pid=12)
+    os.utime(run.path / LEASE, (time.time() - 500, time.time() - 500))
+    found = run_status(run)
+    assert found.state is RunState.RUNNING
+    assert found.driver is not None
+    assert found.driver.holder == "process 12 on n7, Slurm job 77"
+    assert found.driver.seconds_since_sign_of_life == pytest.approx(500, abs=60)
+    os.utime(run.path / LEASE, (time.time() + 500, time.time() + 500))
+    found = run_status(run)
+    assert found.driver is not None
+    assert found.driver.seconds_since_sign_of_life == 0
+    done = subprocess.Popen(["true"])
+    done.wait()
+    hold(run, pid=done.pid)
+    found = run_status(run)
+    assert found.state is RunState.DIED
+    (run.path / LEASE).write_text("{")
+    found = run_status(run)
+    assert found.driver is not None
+    assert (found.state, found.driver.pid) == (RunState.RUNNING, None)
+
+
+def test_rows_that_were_put_aside_are_counted(run):
+    units = list_units(run, "milp", 2, 9.0)
+    finish(RunFolder(run.path / "archive"), units[0], NOW)
+    finish(RunFolder(run.path / "archive"), units[1], NOW)
+    found = run_status(run, NOW)
+    assert (found.archived_rows, found.done) == (2, 0)
+
+
+def test_as_json_it_has_these_keys(run):
+    units = list_units(run, "milp", 2, 9.0)
+    finish(run, units[0], NOW, status="crashed", message="oops")
+    hold(run)
+    found = json.loads(json.dumps(run_status(run, NOW).as_json()))
+    assert list(found) == [
+        "run", "folder", "state", "listed", "total", "done", "left", "failed", "crashed",
+        "licence", "bad_witness", "archived_rows", "per_minute", "eta_seconds", "driver",
+        "attacks", "errors",
+    ]  # fmt: skip
+    assert set(found["attacks"][0]) == {
+        "attack", "total", "done", "left", "failed", "crashed", "licence", "bad_witness", "flips",
+        "proofs", "mean_seconds", "per_minute",
+    }  # fmt: skip
+    assert set(found["driver"]) == {
+        "holder", "host", "pid", "slurm_job", "since", "seconds_since_sign_of_life", "dead",
+    }  # fmt: skip
+    assert set(found["per_minute"]) == {"recent", "whole"}
+    assert found["state"] == "running"
+    assert found["errors"] == [
+        {
+            "key": "milp-0",
+            "attack": "milp",
+            "model": "net",
+            "point": 0,
+            "status": "crashed",
+            "message": "oops",
+            "finished_at": "2026-03-01T12:00:00",
+        }
+    ]
