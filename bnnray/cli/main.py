@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from bnnray.cli import config, import_, query, run, train, version
+from bnnray.cli import compact, config, import_, query, run, train, version
 from bnnray.errors import BnnrayError, BugError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("query")(query.query)
+app.command("compact")(compact.compact)
 app.command("train")(train.train)
 app.command("import")(import_.import_)
 app.command("config")(config.config)

@@ -14,7 +14,7 @@ from bnnray.datasets import Dataset, load_dataset
 from bnnray.errors import Interrupted, LicenceError
 from bnnray.job import Job, Unit, check_job, make_units
 from bnnray.models import EpochRecord, Model
-from bnnray.results import Record, RunFolder, query, write_table
+from bnnray.results import Problem, Record, RunFolder, repair, write_table
 from bnnray.runtime.cluster import Cluster, TrainRequest
 from bnnray.runtime.context import make_context
 from bnnray.runtime.drain import Drain, draining
@@ -22,8 +22,10 @@ from bnnray.runtime.driver import Driver
 from bnnray.runtime.local import LocalCluster
 from bnnray.runtime.networks import read_models, trained_models, training_splits
 from bnnray.runtime.provenance import provenance, versions
+from bnnray.runtime.rerun import Rerun
+from bnnray.runtime.resume import resume
 from bnnray.solvers import check_licence
-from bnnray.verdicts import FAILED, HIT_TIME_LIMIT, Status
+from bnnray.verdicts import FAILED, Status
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class RunOptions:
         local: without Ray.
         address: of a running Ray cluster.
         grace: seconds that running units get after a drain was asked for.
+        rerun: what is done again, beside the units without a row.
     """
 
     runs_dir: Path
@@ -43,6 +46,7 @@ class RunOptions:
     local: bool = False
     address: str | None = None
     grace: float = 10.0
+    rerun: Rerun = Rerun.FAILED
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class RunResult:
 
 class RunListener(Protocol):
     """Is told how far a run is."""
+
+    def damaged(self, problems: Sequence[Problem]) -> None: ...
 
     def training(self, model: str, record: EpochRecord) -> None: ...
 
@@ -139,9 +145,9 @@ def _attack(
     networks = {name: model.network for name, model in models.items()}
     units = make_units(job, data, networks)
     digests = {name: network.digest for name, network in networks.items()}
-    _write_plan(job, folder, units)
+    listener.damaged(repair(folder))
+    left = resume(folder, units, options.rerun, lambda: _write_plan(job, folder, units))
     folder.write_provenance(provenance(job.name, digests, data.digest))
-    left = units_left(units, folder)
     listener.begin(len(units), len(units) - len(left))
     failed = 0
 
@@ -158,25 +164,6 @@ def _attack(
         driver = Driver(cluster, pools, cluster.sink(folder.path), context, on_records)
         finished = driver.run(left, drain, options.grace)
     return RunResult(folder, len(units), len(left) - finished, failed)
-
-
-def units_left(units: Sequence[Unit], folder: RunFolder) -> list[Unit]:
-    """The units without a row that settles them.
-
-    A row settles its unit unless it failed, or ended at a smaller time limit than the unit has.
-    """
-    answer = query(folder, "select key, status, time_limit from results")
-    rows = {key: (Status(status), limit) for key, status, limit in answer.rows}
-    return [unit for unit in units if not _settled(unit, rows.get(unit.key))]
-
-
-def _settled(unit: Unit, row: tuple[Status, float] | None) -> bool:
-    if row is None:
-        return False
-    status, limit = row
-    return status not in FAILED and not (
-        status in HIT_TIME_LIMIT and limit < unit.attack.time_limit
-    )
 
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:

@@ -60,6 +60,9 @@ class Listener:
         self.records: list = []
         self.begun: tuple[int, int] | None = None
 
+    def damaged(self, problems) -> None:
+        self.problems = problems
+
     def training(self, model, record) -> None:
         self.epochs += 1
 

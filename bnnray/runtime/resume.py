@@ -1,0 +1,58 @@
+"""The start of a run on its folder: what is there, what is put away, and what is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bnnray.attacks import attack_type
+from bnnray.job import Unit
+from bnnray.results import RunFolder, query, take_back, tidy
+from bnnray.runtime.rerun import Ended, Limits, Rerun, is_due
+from bnnray.verdicts import Status, Verdict
+
+ENDED = "select key, status, verdict, time_limit, memory_limit_bytes, kind from results"
+
+
+def resume(
+    folder: RunFolder, units: Sequence[Unit], rule: Rerun, write_plan: Callable[[], None]
+) -> list[Unit]:
+    """Brings a folder in line with a job; returns the units that are left to do.
+
+    Rows of units that the job has again come back out of the archive before the plan names these
+    units; rows that do not count go there after. What a rule beyond FAILED does again leaves its
+    row to the archive at once, so that a plain run completes it after an interruption.
+
+    Args:
+        folder: held by this process, and repaired.
+        units: of the job.
+        rule: what is done again.
+        write_plan: makes the folder name these units.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    keys = [unit.key for unit in units]
+    take_back(folder, keys)
+    write_plan()
+    rows = _rows(folder)
+    left = _due(units, rule, rows)
+    stay = {unit.key for unit in _due(left, Rerun.FAILED, rows)}
+    again = [] if rule is Rerun.NEVER else [unit.key for unit in left if unit.key not in stay]
+    tidy(folder, keys, again)
+    return left
+
+
+def _due(units: Sequence[Unit], rule: Rerun, rows: Mapping[str, Ended]) -> list[Unit]:
+    return [u for u in units if is_due(rule, rows.get(u.key), Limits(u.attack.time_limit))]
+
+
+def _rows(folder: RunFolder) -> dict[str, Ended]:
+    return {
+        key: Ended(
+            status=Status(status),
+            verdict=Verdict(verdict),
+            limits=Limits(seconds, memory),
+            complete=attack_type(kind).complete,
+        )
+        for key, status, verdict, seconds, memory, kind in query(folder, ENDED).rows
+    }
