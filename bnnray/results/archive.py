@@ -19,7 +19,7 @@ OBSOLETE, SUPERSEDED, RERUN = "obsolete", "superseded", "rerun"
 """Why a row does not count: its unit left the job, a better row took its place, or its unit is to
 be done again."""
 
-RETURNING = f"""
+COMING = f"""
 create table coming as
 select key, finished_at, filename, file_row_number from archive_results
 semi join units using (key)
@@ -70,8 +70,10 @@ def take_back(run: RunFolder, keys: Collection[str]) -> None:
     Raises:
         StorageError: the folder cannot be written.
     """
+    if not run.archive["results"].parts():
+        return
     with connect(run, keys) as tables:
-        tables.connection.execute(RETURNING)
+        tables.connection.execute(COMING)
         if not tables.fetch("from coming limit 1"):
             return
         copied = {t: _newest(tables, "archive", t, "coming") for t in DETAILS}

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bnnray.attacks import attack_type
 from bnnray.job import Unit
-from bnnray.results import RunFolder, query, take_back, tidy
+from bnnray.results import RunFolder, query, take_back, tidy, write_table
 from bnnray.runtime.rerun import Ended, Limits, Rerun, is_due
 from bnnray.verdicts import Status, Verdict
 
-ENDED = "select key, status, verdict, time_limit, memory_limit_bytes, kind from results"
+ENDED = """
+select status, verdict, time_limit, memory_limit_bytes, kind, list(key) from results group by all
+"""
+"""Few ways to end and many keys: a hundred thousand rows take no loop here."""
 
 
 def resume(
@@ -47,12 +50,34 @@ def _due(units: Sequence[Unit], rule: Rerun, rows: Mapping[str, Ended]) -> list[
 
 
 def _rows(folder: RunFolder) -> dict[str, Ended]:
-    return {
-        key: Ended(
+    rows: dict[str, Ended] = {}
+    for status, verdict, seconds, memory, kind, keys in query(folder, ENDED).rows:
+        ended = Ended(
             status=Status(status),
             verdict=Verdict(verdict),
             limits=Limits(seconds, memory),
             complete=attack_type(kind).complete,
         )
-        for key, status, verdict, seconds, memory, kind in query(folder, ENDED).rows
-    }
+        rows |= dict.fromkeys(keys, ended)
+    return rows
+
+
+def write_units(folder: RunFolder, units: Sequence[Unit]) -> None:
+    """Makes the folder name these units.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    rows = [
+        {
+            "key": unit.key,
+            "question": unit.question,
+            "model": unit.model,
+            "point": unit.point,
+            "epsilon": float(unit.threat.epsilon),
+            "attack": unit.attack.name,
+            "time_limit": unit.attack.time_limit,
+        }
+        for unit in units
+    ]
+    write_table(folder.units, "units", rows)

@@ -14,7 +14,7 @@ from bnnray.datasets import Dataset, load_dataset
 from bnnray.errors import Interrupted, LicenceError
 from bnnray.job import Job, Unit, check_job, make_units
 from bnnray.models import EpochRecord, Model
-from bnnray.results import Problem, Record, RunFolder, repair, write_table
+from bnnray.results import Problem, Record, RunFolder, repair
 from bnnray.runtime.cluster import Cluster, TrainRequest
 from bnnray.runtime.context import make_context
 from bnnray.runtime.drain import Drain, draining
@@ -23,7 +23,7 @@ from bnnray.runtime.local import LocalCluster
 from bnnray.runtime.networks import read_models, trained_models, training_splits
 from bnnray.runtime.provenance import provenance, versions
 from bnnray.runtime.rerun import Rerun
-from bnnray.runtime.resume import resume
+from bnnray.runtime.resume import resume, write_units
 from bnnray.solvers import check_licence
 from bnnray.verdicts import FAILED, Status
 
@@ -168,19 +168,7 @@ def _attack(
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:
     folder.write_text("job.toml", tomli_w.dumps(job.dump()))
-    rows = [
-        {
-            "key": unit.key,
-            "question": unit.question,
-            "model": unit.model,
-            "point": unit.point,
-            "epsilon": float(unit.threat.epsilon),
-            "attack": unit.attack.name,
-            "time_limit": unit.attack.time_limit,
-        }
-        for unit in units
-    ]
-    write_table(folder.units, "units", rows)
+    write_units(folder, units)
 
 
 def _check_licences(job: Job) -> None:
