@@ -19,9 +19,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bnnray.cli.warn import warn_of_damaged
+
 if TYPE_CHECKING:
     from bnnray.models import EpochRecord, Model
-    from bnnray.results import Record
+    from bnnray.results import Problem, Record
 
 LINE_SECONDS = 10.0
 """Where there is no terminal, one line this often."""
@@ -97,6 +99,10 @@ class RunBars(TrainingBar):
         """Says how good a network is."""
         accuracy = 100 * result.record["test_accuracy"]
         self._console.print(f"trained {model}: test accuracy {accuracy:.2f} %", highlight=False)
+
+    def damaged(self, problems: Sequence[Problem]) -> None:
+        """Says which files could not be read."""
+        warn_of_damaged(problems, "moved to archive/damaged; their units are done again")
 
     def begin(self, total: int, done: int) -> None:
         """Says how much there is to do."""

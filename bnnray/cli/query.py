@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bnnray.cli.options import DEFAULT_RUNS, RunsDir
+from bnnray.cli.warn import warn_of_damaged
 
 if TYPE_CHECKING:
     from bnnray.results import Answer
@@ -31,7 +32,7 @@ def query(
     sql: Annotated[
         str,
         typer.Argument(
-            help="SQL over results, all_results, trace, witnesses, subproblems and units."
+            help="SQL over results, all_results, trace, witnesses, subproblems, archived and units."
         ),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS,
@@ -45,6 +46,7 @@ def query(
     from bnnray.results import query as ask
 
     answer = ask(find_run(run, Path(runs_dir)), sql)
+    warn_of_damaged(answer.problems, "left out; the next bnnray run does such units again")
     PRINTERS[format_](answer)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bnnray.report import SummaryRow
     from bnnray.runtime import RunResult
 
+RerunChoice = Literal["never", "failed", "unknown", "limit", "all"]
 EXAMPLE_SQL = "select attack, verdict, count(*) from results group by all"
 
 
@@ -28,6 +29,10 @@ def run(
     grace: Annotated[
         float, typer.Option(min=0, help="Seconds that running units get after Ctrl-C.")
     ] = 10.0,
+    rerun: Annotated[
+        RerunChoice,
+        typer.Option(help="Units to do again: failed is also what hit a smaller limit."),
+    ] = "failed",
     fail_on_error: Annotated[
         int, typer.Option(min=0, help="Exit with 1 if more units than this fail.")
     ] = 0,
@@ -41,11 +46,16 @@ def run(
     from bnnray.cli.progress import RunBars
     from bnnray.errors import Interrupted
     from bnnray.job import load_job
-    from bnnray.runtime import RunOptions, run_job
+    from bnnray.runtime import Rerun, RunOptions, run_job
 
     loaded = load_job(job, overrides or [])
     options = RunOptions(
-        runs_dir=runs_dir, data_dir=data_dir, local=local, address=address, grace=grace
+        runs_dir=runs_dir,
+        data_dir=data_dir,
+        local=local,
+        address=address,
+        grace=grace,
+        rerun=Rerun(rerun),
     )
     with RunBars() as bars:
         result = run_job(loaded.job, options, bars)

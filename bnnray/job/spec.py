@@ -243,6 +243,11 @@ class ResourceSpec(Section):
     cpus_per_solve: Count = 1
     memory_per_solve: Memory = "unlimited"
 
+    @property
+    def memory(self) -> int | None:
+        """The cap of the memory in bytes, None without one."""
+        return None if isinstance(self.memory_per_solve, str) else self.memory_per_solve
+
 
 class Job(Section):
     """A whole job file."""

@@ -11,6 +11,8 @@ from typing import Any
 from bnnray.errors import RunFolderError, StorageError
 from bnnray.files import write_file
 from bnnray.results.lease import LEASE
+from bnnray.results.parts import Place
+from bnnray.results.schema import PARTED
 
 
 class RunFolder:
@@ -18,12 +20,22 @@ class RunFolder:
 
     Args:
         path: runs/<name>.
+
+    Attributes:
+        live: where the parts of each table lie.
+        archive: where the rows of each table lie that do not count any more.
+        damaged: where files are kept that cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.models = path / "models"
         self.units = path / "units.parquet"
+        self.live = {table: Place(table, path / table) for table in PARTED}
+        archive = path / "archive"
+        self.archive = {table: Place(table, archive / table) for table in PARTED}
+        self.archive["results"] = Place("archived", archive / "results")
+        self.damaged = archive / "damaged"
 
     def claim(self, job: str) -> None:
         """Makes the folder, or takes up an earlier run of the same job.
@@ -76,7 +88,7 @@ class RunFolder:
 
     def parts(self, table: str) -> list[Path]:
         """The finished part files of a table, oldest first."""
-        return sorted((self.path / table).glob("part-*.parquet"))
+        return self.live[table].parts()
 
     def _owner(self) -> str | None:
         try:

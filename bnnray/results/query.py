@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,88 +10,219 @@ from typing import Any
 
 from bnnray.errors import RunFolderError, UsageError
 from bnnray.results.folder import RunFolder
-from bnnray.results.schema import TABLES, arrow_schema
+from bnnray.results.parts import Parts, Place, Problem, check_parts, sound_parts
+from bnnray.results.schema import DETAILS, PARTED, TABLES, arrow_schema
+
+TRIES = 10
+"""How often a query starts anew because a file was replaced under it."""
+
+ORDER = "status in ('crashed', 'licence'), finished_at desc, filename desc, file_row_number desc"
+"""The best row of a key comes first: the newest that did not fail, else the newest."""
+
+PICKED = f"""
+create table best_results as
+select key, finished_at, filename, file_row_number from live_results
+qualify row_number() over (partition by key order by {ORDER}) = 1;
+create table counted_results as from best_results semi join units using (key);
+"""
+"""The place of the best row of each key, and of those of the job's units alone."""
 
 RESULTS = """
-create view results as select * from all_results
-where key in (select key from units)
+create view results as select {columns} from live_results
+semi join counted_results using (filename, file_row_number)
+"""
+
+ALL = """
+create view all_{table} as select {columns} from live_{table}
+semi join (
+    select key, finished_at, max(filename) as filename from live_{table} group by all
+) using (key, finished_at, filename)
+"""
+"""After an interrupted move a unit's rows may be in two files: the newer one shows them."""
+
+DETAIL = """
+create view {table} as select {columns} from live_{table}
+semi join (
+    select key, finished_at, max(filename) as filename from live_{table}
+    semi join counted_results using (key, finished_at) group by all
+) using (key, finished_at, filename)
+"""
+
+ARCHIVED = """
+create view archived as select {columns} from archive_results
+anti join counted_results using (key, finished_at)
 qualify row_number() over (
-    partition by key order by status in ('crashed', 'licence'), finished_at desc
+    partition by key, finished_at order by filename desc, file_row_number desc
 ) = 1
 """
-"""One row for each unit of the job: the newest that did not fail, else the newest."""
+
+
+class Replaced(RunFolderError):
+    """A file is gone since it was listed: its rows are in another one now."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A result table: column names and rows."""
+    """A result table: column names and rows, and the files that were left out of it."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A run's tables, ready for SQL.
+
+    Args:
+        connection: to DuckDB.
+        files: that it reads.
+        problems: files that are left out.
+    """
+
+    connection: Any
+    files: tuple[Path, ...]
+    problems: tuple[Problem, ...]
+
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows that a statement gives."""
+        return self.connection.execute(sql).fetchall()
 
 
 def query(run: RunFolder, sql: str) -> Answer:
     """Runs one SQL statement over the run's tables.
 
     Tables: ``results`` (one row for each finished unit of the current job), ``all_results``
-    (every row on disk), ``trace``, ``witnesses`` and ``subproblems`` of the results, and
-    ``units``.
+    (every row outside the archive), ``trace``, ``witnesses`` and ``subproblems`` of the results,
+    ``archived`` (rows that do not count any more) and ``units``. Files that are no parts of the
+    run are left out, and named in the answer.
 
     Raises:
         UsageError: DuckDB refuses the statement.
+        RunFolderError: a file cannot be read, or files are replaced again and again.
     """
-    import duckdb
-
     if not sql.strip():
         raise UsageError('expected a query, such as "select * from results"; got none')
-    with connect(run) as connection:
+    for _ in range(TRIES - 1):
         try:
-            cursor = connection.execute(sql)
-            columns = tuple(d[0] for d in cursor.description or ())
-            return Answer(columns, tuple(cursor.fetchall()))
-        except duckdb.Error as error:
-            raise UsageError(f"the query failed: {_one_line(error)}") from None
+            return _ask(run, sql)
+        except Replaced:
+            continue
+    return _ask(run, sql)
 
 
 @contextmanager
-def connect(run: RunFolder) -> Iterator[Any]:
-    """A DuckDB connection with a view for each table of the run."""
+def connect(run: RunFolder, keys: Collection[str] | None = None) -> Iterator[Tables]:
+    """The run's tables.
+
+    Beside what :func:`query` names there are, for each table of parts, ``live_*`` and
+    ``archive_*``, all rows of all sound files, with ``filename`` and ``file_row_number``; and
+    ``best_results`` and ``counted_results``, see :data:`PICKED`.
+
+    Args:
+        run: the folder.
+        keys: of the job's units, if not those that the folder names.
+
+    Raises:
+        Replaced: a file was replaced meanwhile.
+        RunFolderError: a file cannot be read.
+    """
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
+        files: tuple[Path, ...] = ()
         try:
-            _make_views(connection, run)
+            every = _every_part(run)
+            files = tuple(path for parts in every.values() for path in parts.files)
+            _make_views(connection, every, keys)
+            problems = tuple(problem for parts in every.values() for problem in parts.problems)
+            yield Tables(connection, files, problems)
         except duckdb.Error as error:
+            _raise_if_replaced(run, files)
             raise RunFolderError(
                 f"a file of {run.path} cannot be read: {_one_line(error)}; move it elsewhere and "
                 "run the job again: what is missing is done anew"
             ) from None
-        yield connection
 
 
-def _make_views(connection: Any, run: RunFolder) -> None:
-    _view(connection, "all_results", "results", run.parts("results"))
-    _view(connection, "units", "units", [run.units] if run.units.exists() else [])
-    connection.execute(RESULTS)
-    for table in ("trace", "witnesses", "subproblems"):
-        _view(connection, f"all_{table}", table, run.parts(table))
-        connection.execute(
-            f"create view {table} as select * from all_{table} semi join results "
-            "using (key, finished_at)"
-        )
+def _ask(run: RunFolder, sql: str) -> Answer:
+    import duckdb
+
+    with connect(run) as tables:
+        try:
+            cursor = tables.connection.execute(sql)
+            columns = tuple(d[0] for d in cursor.description or ())
+            return Answer(columns, tuple(cursor.fetchall()), tables.problems)
+        except duckdb.Error as error:
+            _raise_if_replaced(run, tables.files)
+            raise UsageError(f"the query failed: {_one_line(error)}") from None
+
+
+def _raise_if_replaced(run: RunFolder, files: Collection[Path]) -> None:
+    if not all(path.exists() for path in files):
+        raise Replaced(f"files of {run.path} are replaced meanwhile; try again") from None
+
+
+def _every_part(run: RunFolder) -> dict[str, Parts]:
+    """By the name of the view. Results come first: what belongs to a row is there before it."""
+    try:
+        found = {}
+        for table in reversed(PARTED):
+            found[f"live_{table}"] = sound_parts(run.live[table])
+        for table in reversed(PARTED):
+            found[f"archive_{table}"] = sound_parts(run.archive[table])
+        units = [run.units] if run.units.exists() else []
+        found["units"] = check_parts(Place("units", run.path), units)
+        return found
+    except FileNotFoundError:
+        raise Replaced(f"files of {run.path} are replaced meanwhile; try again") from None
+
+
+def _make_views(connection: Any, every: dict[str, Parts], keys: Collection[str] | None) -> None:
+    for name, parts in every.items():
+        if name != "units" or keys is None:
+            _view(connection, name, parts)
+    if keys is not None:
+        register_keys(connection, "units", keys)
+    connection.execute(PICKED)
+    connection.execute(RESULTS.format(columns=_columns("results")))
+    connection.execute(ARCHIVED.format(columns=_columns("archived")))
+    for table in PARTED:
+        connection.execute(ALL.format(table=table, columns=_columns(table)))
+    for table in DETAILS:
+        connection.execute(DETAIL.format(table=table, columns=_columns(table)))
+
+
+def register_keys(connection: Any, name: str, keys: Collection[str]) -> None:
+    """Makes keys a table of one column."""
+    import pyarrow as pa
+
+    connection.register(name, pa.table({"key": pa.array(list(keys), pa.string())}))
+
+
+def _columns(table: str) -> str:
+    return ", ".join(c.name for c in TABLES[table])
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _view(connection: Any, name: str, table: str, files: list[Path]) -> None:
+def _view(connection: Any, name: str, parts: Parts) -> None:
     """The files as one view; columns that came later than a file are null in its rows."""
+    table = parts.place.table
+    connection.register(f"empty_{name}", _empty(table))
     source = f"empty_{name}"
-    connection.register(source, arrow_schema(table).empty_table())
-    if files:
-        listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
-        parts = f"from read_parquet([{listed}], union_by_name = true)"
-        source = f"(from {source} union all by name {parts})"
-    columns = ", ".join(c.name for c in TABLES[table])
+    if parts.files:
+        listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in parts.files)
+        options = f"union_by_name = {not parts.alike}, filename = true, file_row_number = true"
+        source = f"(from {source} union all by name from read_parquet([{listed}], {options}))"
+    columns = f"{_columns(table)}, filename, file_row_number"
     connection.execute(f"create view {name} as select {columns} from {source}")
+
+
+def _empty(table: str) -> Any:
+    import pyarrow as pa
+
+    schema = arrow_schema(table).append(pa.field("filename", pa.string()))
+    return schema.append(pa.field("file_row_number", pa.int64())).empty_table()

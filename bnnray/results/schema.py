@@ -78,6 +78,7 @@ RESULTS = (
     Column("solve_seconds", "double", "wall time in the solver"),
     Column("cpu_seconds", "double", "CPU time of the slot and its child process"),
     Column("time_limit", "double", "cutoff of the unit in seconds"),
+    Column("memory_limit_bytes", "int64", "cap of the slot's memory; null without one"),
     Column("threads", "int64", "cores that the solve could use"),
     Column("batch_size", "int64", "units searched together"),
     Column("peak_rss_bytes", "int64", "largest resident memory of the child process"),
@@ -140,13 +141,25 @@ UNITS = (
     Column("time_limit", "double", "cutoff in seconds"),
 )
 
+ARCHIVED = (
+    *RESULTS,
+    Column("reason", "string", "why it does not count: obsolete, superseded or rerun"),
+)
+
 TABLES = {
     "results": RESULTS,
     "trace": TRACE,
     "witnesses": WITNESSES,
     "subproblems": SUBPROBLEMS,
     "units": UNITS,
+    "archived": ARCHIVED,
 }
+
+DETAILS = ("witnesses", "trace", "subproblems")
+"""The tables whose rows belong to a row of the results."""
+
+PARTED = (*DETAILS, "results")
+"""The tables that are written in parts, in this order: a row is seen after all that is its own."""
 
 
 @functools.cache
@@ -177,6 +190,10 @@ def as_markdown() -> str:
         "bnnray (objectives, bounds) are rounded to doubles here.",
     ]
     for table, columns in TABLES.items():
-        lines += ["", f"## {table}", "", "| column | type | meaning |", "| --- | --- | --- |"]
+        lines += ["", f"## {table}", ""]
+        if table == "archived":
+            lines += ["The columns of `results`, and one more:", ""]
+            columns = tuple(c for c in columns if c not in RESULTS)
+        lines += ["| column | type | meaning |", "| --- | --- | --- |"]
         lines += [f"| `{c.name}` | {c.type} | {c.meaning} |" for c in columns]
     return "\n".join(lines)

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from bnnray.files import write_file
-from bnnray.results.schema import arrow_schema
-
-Row = Mapping[str, Any]
-
-FLUSH_SECONDS = 5.0
-FLUSH_UNITS = 5000
-
-
-@dataclass(frozen=True)
-class Record:
-    """One finished unit: its row, its anytime curve, its perturbed input and IProp's record."""
-
-    row: Row
-    trace: Sequence[Row] = ()
-    witness: Row | None = None
-    subproblems: Sequence[Row] = ()
+from bnnray.results.batches import Batch, Buffer, Record, write_batch
 
 
 class Sink(Protocol):
@@ -56,17 +38,14 @@ class MemorySink:
 class ParquetSink:
     """Writes immutable part files, flushed by time or count.
 
-    A part is complete before it gets a name that readers pick up. The rows are written last, so
-    a row that can be seen has its witness and all else.
-
     Args:
         folder: the run folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._records: list[Record] = []
-        self._flushed = time.monotonic()
+        self._buffer = Buffer()
+        self._unwritten: deque[Batch] = deque()
 
     def append(self, records: Sequence[Record]) -> None:
         """Takes records, and flushes if it is time.
@@ -74,9 +53,8 @@ class ParquetSink:
         Raises:
             StorageError: the folder cannot be written.
         """
-        self._records.extend(records)
-        due = time.monotonic() - self._flushed >= FLUSH_SECONDS
-        if due or len(self._records) >= FLUSH_UNITS:
+        self._buffer.add(records)
+        if self._buffer.due:
             self.flush()
 
     def flush(self) -> None:
@@ -85,37 +63,7 @@ class ParquetSink:
         Raises:
             StorageError: the folder cannot be written; the records are kept for another try.
         """
-        self._flushed = time.monotonic()
-        if not self._records:
-            return
-        witnesses = [r.witness for r in self._records if r.witness is not None]
-        write_part(self._folder, "witnesses", witnesses)
-        write_part(self._folder, "trace", [point for r in self._records for point in r.trace])
-        solved = [subproblem for r in self._records for subproblem in r.subproblems]
-        write_part(self._folder, "subproblems", solved)
-        write_part(self._folder, "results", [r.row for r in self._records])
-        self._records = []
-
-
-def write_part(folder: Path, table: str, rows: Sequence[Row]) -> None:
-    """Adds one part file to a table; no rows, no file.
-
-    Raises:
-        StorageError: the folder cannot be written.
-    """
-    if rows:
-        name = f"part-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.parquet"
-        write_table(folder / table / name, table, rows)
-
-
-def write_table(path: Path, table: str, rows: Sequence[Row]) -> None:
-    """Writes rows as one Parquet file, complete or not at all.
-
-    Raises:
-        StorageError: the folder cannot be written.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    data = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(table))
-    write_file(path, lambda file: pq.write_table(data, file, compression="zstd"))
+        self._unwritten += self._buffer.take()
+        while self._unwritten:
+            write_batch(self._folder, self._unwritten[0].id, self._unwritten[0].records)
+            self._unwritten.popleft()

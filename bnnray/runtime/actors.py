@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bnnray.models import EpochRecord, Model, train_model
-from bnnray.results import ParquetSink, Record
+from bnnray.results import Record, write_batch
 from bnnray.runtime.cluster import Shard, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
@@ -66,15 +66,11 @@ class ModelActor:
 
 
 class SinkActor:
-    """Writes the Parquet parts of a run."""
+    """Writes the batches of a run; it keeps none, so nothing is lost with it."""
 
     def __init__(self, folder: str) -> None:
-        self._sink = ParquetSink(Path(folder))
+        self._folder = Path(folder)
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Takes records, and flushes if it is time."""
-        self._sink.append(records)
-
-    def flush(self) -> None:
-        """Writes what was taken."""
-        self._sink.flush()
+    def write(self, batch_id: str, records: Sequence[Record]) -> None:
+        """Writes the parts of a batch."""
+        write_batch(self._folder, batch_id, records)

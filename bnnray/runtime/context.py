@@ -72,7 +72,7 @@ def make_context(
 ) -> RunContext:
     """The context of these units of a job, with only the images that they ask about."""
     points = sorted({unit.point for unit in units})
-    memory = job.resources.memory_per_solve
+    memory = job.resources.memory
     attacks = [make_attack(attack) for attack in job.attack]
     return RunContext(
         job=job.name,
@@ -83,7 +83,7 @@ def make_context(
         labels={p: int(data.labels[p]) for p in points},
         networks=dict(networks),
         threads=job.resources.cpus_per_solve,
-        memory=math.inf if memory == "unlimited" else memory,
+        memory=math.inf if memory is None else memory,
         modules=tuple(sorted({module for attack in attacks for module in attack.modules})),
         versions=versions,
     )

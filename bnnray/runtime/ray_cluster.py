@@ -17,11 +17,12 @@ from typing import Any
 
 from bnnray.errors import SetupError
 from bnnray.models import EpochListener, Model
-from bnnray.results import Record, Sink
+from bnnray.results import Sink
 from bnnray.runtime.actors import KeeperActor, ModelActor, SinkActor
 from bnnray.runtime.cluster import Place, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.fleet import Fleet
+from bnnray.runtime.remote_sink import RemoteSink
 
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 10.0
@@ -92,10 +93,8 @@ class RayCluster:
 
     def sink(self, folder: Path) -> Sink:
         here = self._ray.get_runtime_context().get_node_id()
-        actor = self._actor(SinkActor, scheduling_strategy=_on_node(here)).remote(
-            str(folder.resolve())
-        )
-        return _RemoteSink(self, actor)
+        writer = self._actor(SinkActor, scheduling_strategy=_on_node(here))
+        return RemoteSink(self._ray, lambda: writer.remote(str(folder.resolve())))
 
     def submit(self, shard: Shard, place: Place) -> None:
         assert self._fleet is not None
@@ -160,20 +159,6 @@ class RayCluster:
 
     def _gpus(self) -> int:
         return min(1, int(self._ray.cluster_resources().get("GPU", 0)))
-
-
-class _RemoteSink:
-    """The sink actor, called like a sink."""
-
-    def __init__(self, cluster: RayCluster, actor: Any) -> None:
-        self._cluster = cluster
-        self._actor = actor
-
-    def append(self, records: Sequence[Record]) -> None:
-        self._cluster.get(self._actor.append.remote(records))
-
-    def flush(self) -> None:
-        self._cluster.get(self._actor.flush.remote())
 
 
 def _on_node(node: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -152,6 +153,7 @@ def _spent(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -> dic
         "solve_seconds": effort.solve_seconds,
         "cpu_seconds": span.cpu_seconds + effort.child_cpu_seconds,
         "time_limit": unit.attack.time_limit,
+        "memory_limit_bytes": None if math.isinf(context.memory) else int(context.memory),
         "threads": context.threads,
         "batch_size": effort.batch_size,
         "peak_rss_bytes": effort.peak_rss_bytes or None,
@@ -214,8 +216,8 @@ def _witness(unit: Unit, outcome: Outcome) -> dict[str, Any] | None:
     return {
         "domain": threat.domain.value,
         "levels": threat.levels if on_grid else None,
-        "grid": witness.astype(np.int32).tolist() if on_grid else None,
-        "box": None if on_grid else witness.astype(np.float64).tolist(),
+        "grid": witness.astype(np.int32) if on_grid else None,
+        "box": None if on_grid else witness.astype(np.float64),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,21 +12,23 @@ from typing import Protocol
 import tomli_w
 
 from bnnray.datasets import Dataset, load_dataset
-from bnnray.errors import Interrupted, LicenceError
+from bnnray.errors import Interrupted, LicenceError, StorageError
 from bnnray.job import Job, Unit, check_job, make_units
 from bnnray.models import EpochRecord, Model
-from bnnray.results import Record, RunFolder, query, write_table
+from bnnray.network import Network
+from bnnray.results import Problem, Record, RunFolder, repair
 from bnnray.runtime.cluster import Cluster, TrainRequest
-from bnnray.runtime.context import make_context
+from bnnray.runtime.context import RunContext, make_context
 from bnnray.runtime.drain import Drain, draining
 from bnnray.runtime.driver import Done, Driver
 from bnnray.runtime.lease import HeldLease, LeasedSink, hold_lease
 from bnnray.runtime.local import LocalCluster
 from bnnray.runtime.networks import read_models, trained_models, training_splits
 from bnnray.runtime.provenance import provenance, versions
+from bnnray.runtime.rerun import Rerun
+from bnnray.runtime.resume import resume, write_units
 from bnnray.runtime.session import Session
 from bnnray.solvers import check_licence
-from bnnray.verdicts import FAILED, HIT_TIME_LIMIT, Status
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class RunOptions:
         local: without Ray.
         address: of a running Ray cluster.
         grace: seconds that running units get after a drain was asked for.
+        rerun: what is done again, beside the units without a row.
     """
 
     runs_dir: Path
@@ -45,6 +49,7 @@ class RunOptions:
     local: bool = False
     address: str | None = None
     grace: float = 10.0
+    rerun: Rerun = Rerun.FAILED
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class RunListener(Protocol):
     """Is told how far a run is."""
 
     def note(self, text: str) -> None: ...
+
+    def damaged(self, problems: Sequence[Problem]) -> None: ...
 
     def training(self, model: str, record: EpochRecord) -> None: ...
 
@@ -98,10 +105,10 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
         closing(_make_cluster(options)) as cluster,
         draining() as drain,
     ):
-        session = Session(folder, job.name)
-        models |= _train(job, folder, splits, cluster, listener, drain, lease)
+        run = _Run(job, options, listener, folder, Session(folder, job.name), lease, cluster, drain)
+        models |= run.train(splits)
         lease.check()
-        return _attack(job, options, folder, session, data, models, cluster, listener, drain, lease)
+        return run.attack(data, {name: model.network for name, model in models.items()})
 
 
 def _make_cluster(options: RunOptions) -> Cluster:
@@ -112,100 +119,80 @@ def _make_cluster(options: RunOptions) -> Cluster:
     return RayCluster(options.address)
 
 
-def _train(
-    job: Job,
-    folder: RunFolder,
-    splits: Mapping[str, Dataset],
-    cluster: Cluster,
-    listener: RunListener,
-    drain: Drain,
-    lease: HeldLease,
-) -> dict[str, Model]:
-    def check() -> None:
-        lease.check()
-        if drain.requested:
+@dataclass(frozen=True)
+class _Run:
+    """A job that holds its folder and its cluster."""
+
+    job: Job
+    options: RunOptions
+    listener: RunListener
+    folder: RunFolder
+    session: Session
+    lease: HeldLease
+    cluster: Cluster
+    drain: Drain
+
+    def train(self, splits: Mapping[str, Dataset]) -> dict[str, Model]:
+        """The models that the job trains."""
+        return trained_models(self.job, self.folder.models, splits, self._train_one)
+
+    def _train_one(self, name: str, request: TrainRequest) -> Model:
+        model = self.cluster.train(
+            request, lambda record: self.listener.training(name, record), self._check_training
+        )
+        self.listener.trained(name, model)
+        return model
+
+    def _check_training(self) -> None:
+        self.lease.check()
+        if self.drain.requested:
             raise Interrupted(
                 "interrupted while a network was trained; the same command trains it anew"
             )
 
-    def train(name: str, request: TrainRequest) -> Model:
-        model = cluster.train(request, lambda record: listener.training(name, record), check)
-        listener.trained(name, model)
-        return model
+    def attack(self, data: Dataset, networks: Mapping[str, Network]) -> RunResult:
+        """Lists the units and runs those that are left."""
+        units = make_units(self.job, data, networks)
+        left = self._resume(units)
+        digests = {name: network.digest for name, network in networks.items()}
+        self.session.describe(provenance(self.job.name, digests, data.digest))
+        self.listener.begin(len(units), len(units) - len(left))
+        done = self._search(left, data, networks)
+        return RunResult(self.folder, len(units), len(left) - done.units, done.failed)
 
-    return trained_models(job, folder.models, splits, train)
-
-
-def _attack(
-    job: Job,
-    options: RunOptions,
-    folder: RunFolder,
-    session: Session,
-    data: Dataset,
-    models: dict[str, Model],
-    cluster: Cluster,
-    listener: RunListener,
-    drain: Drain,
-    lease: HeldLease,
-) -> RunResult:
-    networks = {name: model.network for name, model in models.items()}
-    units = make_units(job, data, networks)
-    digests = {name: network.digest for name, network in networks.items()}
-    _write_plan(job, folder, units)
-    session.describe(provenance(job.name, digests, data.digest))
-    left = units_left(units, folder)
-    listener.begin(len(units), len(units) - len(left))
-    done = Done()
-    if left:
-        threads = job.resources.cpus_per_solve
-        context = make_context(job, data, networks, left, versions())
-        cluster.start(context, threads)
-        sink = LeasedSink(cluster.sink(folder.path), lease)
-        driver = Driver(cluster, sink, context, listener.finished)
+    def _search(self, left: Sequence[Unit], data: Dataset, networks: Mapping[str, Network]) -> Done:
+        if not left:
+            self._note(Done(), 0)
+            return Done()
+        driver = self._driver(make_context(self.job, data, networks, left, versions()))
         try:
-            driver.run(left, drain, options.grace)
+            driver.run(left, self.drain, self.options.grace)
+            return driver.done()
         finally:
-            done = driver.done()
-            session.end(done, len(left) - done.units)
-    else:
-        session.end(done, 0)
-    return RunResult(folder, len(units), len(left) - done.units, done.failed)
+            self._note(driver.done(), len(left))
 
+    def _note(self, done: Done, left: int) -> None:
+        """Says in run.json what came of it, where that is possible; nothing depends on it."""
+        if not self.lease.lost:
+            with suppress(StorageError):
+                self.session.end(done, left - done.units)
 
-def units_left(units: Sequence[Unit], folder: RunFolder) -> list[Unit]:
-    """The units without a row that settles them.
+    def _resume(self, units: Sequence[Unit]) -> list[Unit]:
+        """The units that are left, with the folder brought in line with the job."""
+        self.listener.damaged(repair(self.folder))
+        write = functools.partial(_write_plan, self.job, self.folder, units)
+        memory = self.job.resources.memory
+        return resume(self.folder, units, memory, self.options.rerun, write)
 
-    A row settles its unit unless it failed, or ended at a smaller time limit than the unit has.
-    """
-    answer = query(folder, "select key, status, time_limit from results")
-    rows = {key: (Status(status), limit) for key, status, limit in answer.rows}
-    return [unit for unit in units if not _settled(unit, rows.get(unit.key))]
-
-
-def _settled(unit: Unit, row: tuple[Status, float] | None) -> bool:
-    if row is None:
-        return False
-    status, limit = row
-    return status not in FAILED and not (
-        status in HIT_TIME_LIMIT and limit < unit.attack.time_limit
-    )
+    def _driver(self, context: RunContext) -> Driver:
+        self.cluster.start(context, self.job.resources.cpus_per_solve)
+        sink = LeasedSink(self.cluster.sink(self.folder.path), self.lease)
+        return Driver(self.cluster, sink, context, self.listener.finished)
 
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:
     folder.write_text("job.toml", tomli_w.dumps(job.dump()))
-    rows = [
-        {
-            "key": unit.key,
-            "question": unit.question,
-            "model": unit.model,
-            "point": unit.point,
-            "epsilon": float(unit.threat.epsilon),
-            "attack": unit.attack.name,
-            "time_limit": unit.attack.time_limit,
-        }
-        for unit in units
-    ]
-    write_table(folder.units, "units", rows)
+    write_units(folder, units)
 
 
 def _check_licences(job: Job) -> None:

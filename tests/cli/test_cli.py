@@ -15,7 +15,9 @@ import typer.testing
 
 from bnnray.cli.main import app
 
-COMMANDS = ["run", "status", "query", "train", "import", "config", "version"]
+COMMANDS = [
+    "run", "status", "query", "compact", "train", "import", "config", "version"
+]  # fmt: skip
 
 JOB = """
 name = "small"
@@ -107,6 +109,36 @@ def test_query_prints_tables_csv_and_json(place):
     assert len(everything.splitlines()) == 5
 
 
+def test_a_run_is_compacted_and_a_torn_file_is_one_warning(place):
+    text = JOB.replace('name = "small"', 'name = "torn"')
+    (place / "torn.toml").write_text(text)
+    sql = "select count(*) from results"
+    for overrides in (["--set", "data.points=1"], []):
+        bnnray("run", "torn.toml", "--local", *overrides, folder=place)
+    results = place / "runs" / "torn" / "results"
+    assert len(list(results.iterdir())) == 2
+    assert "6 files became 3" in bnnray("compact", "torn", folder=place).stdout
+    assert "3 files became 3" in bnnray("compact", "torn", folder=place).stdout
+    done = bnnray("query", "torn", sql, "--format", "csv", folder=place)
+    assert (done.stdout.split(), done.stderr) == (["count_star()", "4"], "")
+
+    (part,) = results.iterdir()
+    part.write_bytes(part.read_bytes()[:-10])
+    done = bnnray("query", "torn", sql, "--format", "csv", folder=place)
+    assert done.stdout.split() == ["count_star()", "0"]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("bnnray: warning: ")
+    assert f"{part.name} (not Parquet, or cut off)" in line
+    done = bnnray("run", "torn.toml", "--local", folder=place)
+    assert "bnnray: warning: " in done.stderr
+    assert "archive/damaged" in done.stderr
+    done = bnnray("run", "torn.toml", "--local", "--rerun", "all", folder=place)
+    assert "warning" not in done.stderr
+    archived = "select reason, count(*) from archived group by all"
+    done = bnnray("query", "torn", archived, "--format", "json", folder=place)
+    assert json.loads(done.stdout) == [{"reason": "rerun", "count_star()": 4}]
+
+
 def test_config_says_where_values_come_from(place):
     arguments = ["config", "small.toml", "--resolved", "--set", "data.points=1"]
     lines = bnnray(*arguments, folder=place).stdout.splitlines()
@@ -165,6 +197,7 @@ def test_train_on_some_classes_and_attack_the_network(place):
         (["run", "small.toml", "--set", "data.dataset=mnist", "--local"], 3, "mnist"),
         (["run", "small.toml", "--local", "--runs-dir", "/proc/x"], 3, "choose a writable place"),
         (["query", "nothing", "select 1"], 2, "there are: "),
+        (["compact", "nothing"], 2, "there are: "),
         (["query", "small", "select nothing"], 2, "the query failed"),
         (["train", "mnits", "--hidden", "9", "-o", "x.bnn"], 2, "did you mean 'mnist'"),
         (["train", "digits", "--hidden", "a,b", "-o", "x.bnn"], 2, "--hidden must be widths"),
@@ -186,7 +219,9 @@ def test_a_mistake_is_one_line_and_its_exit_code(place, arguments, code, message
     assert not (place / "x.bnn").exists()
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["run", "--nonsense"], ["fly"]])
+@pytest.mark.parametrize(
+    "arguments", [["run"], ["run", "--nonsense"], ["run", "small.toml", "--rerun", "now"], ["fly"]]
+)
 def test_wrong_usage_is_exit_code_2(place, arguments):
     assert "Traceback" not in bnnray(*arguments, folder=place, code=2).stderr
 

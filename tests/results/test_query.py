@@ -1,39 +1,30 @@
 """Queries: one row a key, the current job's units, also before anything is there."""
 
+import sys
 from datetime import datetime
 
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from test_sink import record, row
+from records import add, new_run, record, row, write_units
 
 from bnnray.errors import RunFolderError, StorageError, UsageError
-from bnnray.results import ParquetSink, Record, RunFolder, find_run, query, write_table
+from bnnray.results import Record, RunFolder, compact, find_run, query, repair, write_table
+
+query_module = sys.modules["bnnray.results.query"]
 
 
 @pytest.fixture
 def run(tmp_path):
-    folder = RunFolder(tmp_path / "my run's")
-    folder.claim("job")
-    folder.write_provenance({"job": "job"})
-    return folder
-
-
-def write_units(run: RunFolder, *keys: str) -> None:
-    write_table(run.units, "units", [row("units", key=key) for key in keys])
-
-
-def add(run: RunFolder, *records: Record) -> None:
-    sink = ParquetSink(run.path)
-    sink.append(records)
-    sink.flush()
+    return new_run(tmp_path / "my run's")
 
 
 def test_an_empty_run_answers(run):
-    for table in ("results", "all_results", "trace", "witnesses", "units"):
+    for table in ("results", "all_results", "trace", "witnesses", "units", "archived"):
         assert query(run, f"select count(*) from {table}").rows == ((0,),)
 
 
@@ -76,7 +67,7 @@ def test_a_part_from_before_a_column_came_is_still_read(run):
     units = pq.read_table(run.units)
     pq.write_table(units.drop_columns(["time_limit"]), run.units)
     assert query(run, "select key, schema_version from results").rows == (("a", None),)
-    assert query(run, "select iteration from trace").rows == ((None,),)
+    assert query(run, "select distinct iteration from trace").rows == ((None,),)
     assert query(run, "select box from witnesses").rows == ((None,),)
     assert query(run, "select distinct time_limit from units").rows == ((None,),)
     add(run, record("b"))
@@ -90,14 +81,114 @@ def test_an_empty_query_is_one_line(run, sql):
         query(run, sql)
 
 
-def test_a_damaged_part_is_one_line(run):
+def spoil(part, how: str) -> None:
+    """Makes a file something that is no part of the results."""
+    whole = part.read_bytes()
+    if how == "another table":
+        write_table(part, "trace", [row("trace")])
+    elif how == "newer":
+        table = pq.read_table(part)
+        pq.write_table(table.replace_schema_metadata({"bnnray": "results 2"}), part)
+    elif how == "foreign":
+        pq.write_table(pa.table({"key": ["a"]}), part)
+    else:
+        damaged = {
+            "empty": b"",
+            "short": whole[:3],
+            "cut": whole[:-100],
+            "head only": whole[:100],
+            "zeros": bytes(len(whole)),
+            "text": b"key,verdict\na,robust\n",
+            "long footer": b"PAR1" + b"\xff\xff\xff\x7fPAR1",
+        }
+        part.write_bytes(damaged[how])
+
+
+SPOILT = {
+    "empty": "empty",
+    "short": "not Parquet, or cut off",
+    "cut": "not Parquet, or cut off",
+    "head only": "not Parquet, or cut off",
+    "zeros": "not Parquet, or cut off",
+    "text": "not Parquet, or cut off",
+    "long footer": "not Parquet, or cut off",
+    "another table": "expected rows of results, got trace",
+    "newer": "expected schema version 1 or older, got 2",
+    "foreign": "not a file of bnnray",
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_file_that_is_no_part_is_left_out_and_put_away(run, how):
+    write_units(run, "a", "b")
+    add(run, record("a"))
+    add(run, record("b"))
+    bad, good = run.parts("results")
+    spoil(bad, how)
+    answer = query(run, "select key from results")
+    assert answer.rows == (("b",),)
+    assert [(p.path, p.reason) for p in answer.problems] == [(bad, SPOILT[how])]
+    assert compact(run).problems == answer.problems
+    (moved,) = repair(run)
+    assert (moved.path, moved.reason) == (run.damaged / "results" / bad.name, SPOILT[how])
+    assert moved.path.exists()
+    assert run.parts("results") == [good]
+    assert repair(run) == []
+    again = query(run, "select key from results")
+    assert (again.rows, again.problems) == ((("b",),), ())
+
+
+def test_damaged_units_are_left_out_too(run):
+    write_units(run, "a")
+    add(run, record("a"))
+    run.units.write_bytes(b"")
+    answer = query(run, "select key from results")
+    assert (answer.rows, [p.path for p in answer.problems]) == ((), [run.units])
+
+
+def test_damage_inside_a_part_is_one_line(run):
+    """Its footer is whole, so only reading the rows shows it."""
     write_units(run, "a")
     add(run, record("a"))
     (part,) = run.parts("results")
-    part.write_bytes(part.read_bytes()[:100])
-    with pytest.raises(RunFolderError, match="cannot be read") as caught:
-        query(run, "select 1")
+    whole = part.read_bytes()
+    part.write_bytes(whole[:4] + bytes(4000) + whole[4004:])
+    with pytest.raises((RunFolderError, UsageError)) as caught:
+        query(run, "select * from results")
     assert "\n" not in str(caught.value)
+
+
+def test_a_repair_removes_what_killed_writers_left_and_nothing_else(run):
+    add(run, record("a"))
+    left = [run.path / "results" / ".part-x.parquet-1234.tmp", run.path / ".run.json-12345678.tmp"]
+    left += [run.archive["trace"].folder / ".part-x.parquet-1.tmp"]
+    lease = run.path / ".lease.json-12345678.tmp"
+    for path in [*left, lease]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    before = run.parts("results")
+    assert repair(run) == []
+    assert not any(path.exists() for path in left)
+    assert lease.exists()
+    assert run.parts("results") == before
+
+
+def test_a_query_starts_anew_when_a_file_is_replaced_under_it(run, monkeypatch):
+    """As by a driver that moves rows: the same rows are in another file then."""
+    write_units(run, "a")
+    add(run, record("a"))
+    real = query_module._make_views
+    replaced = []
+
+    def replace_once(*arguments):
+        real(*arguments)
+        if not replaced:
+            (part,) = run.parts("results")
+            replaced.append(part.rename(run.live["results"].new_part()))
+
+    monkeypatch.setattr(query_module, "_make_views", replace_once)
+    assert query(run, "select key from results").rows == (("a",),)
+    assert replaced
 
 
 def test_a_wrong_query_is_one_line(run):

@@ -2,40 +2,22 @@
 
 import errno
 import os
-from datetime import datetime
 
 import pyarrow.parquet as pq
 import pytest
+from records import record, row
 
 from bnnray.errors import StorageError
 from bnnray.results import (
     SCHEMA_VERSION,
-    TABLES,
     MemorySink,
     ParquetSink,
-    Record,
     RunFolder,
+    batches,
+    write_batch,
     write_table,
 )
-from bnnray.results import sink as sink_module
-
-SAMPLE = {
-    "string": "x",
-    "int64": 3,
-    "double": 0.5,
-    "bool": True,
-    "timestamp": datetime(2026, 1, 2),
-    "list<int32>": [1, 2],
-    "list<double>": [0.5],
-}
-
-
-def row(table: str, **changes):
-    return {c.name: SAMPLE[c.type] for c in TABLES[table]} | changes
-
-
-def record(key: str) -> Record:
-    return Record(row("results", key=key), [row("trace", key=key)], row("witnesses", key=key))
+from bnnray.results.schema import PARTED
 
 
 @pytest.fixture(params=["parquet", "memory"])
@@ -55,9 +37,9 @@ def test_nothing_is_visible_before_the_flush_and_all_after(tmp_path):
     sink.append([record("a"), record("b")])
     assert folder.parts("results") == []
     sink.flush()
-    for table in ("results", "trace", "witnesses"):
+    for table in PARTED:
         (part,) = folder.parts(table)
-        assert pq.read_table(part).column("key").to_pylist() == ["a", "b"]
+        assert pq.read_table(part).column("key").unique().to_pylist() == ["a", "b"]
         metadata = pq.read_schema(part).metadata
         assert metadata[b"bnnray"] == f"{table} {SCHEMA_VERSION}".encode()
     assert not list(tmp_path.rglob("*.tmp"))
@@ -65,13 +47,13 @@ def test_nothing_is_visible_before_the_flush_and_all_after(tmp_path):
 
 def test_flushes_by_count_and_by_time(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path)
-    monkeypatch.setattr(sink_module, "FLUSH_UNITS", 2)
+    monkeypatch.setattr(batches, "FLUSH_UNITS", 2)
     sink = ParquetSink(tmp_path)
     sink.append([record("a")])
     assert len(folder.parts("results")) == 0
     sink.append([record("b")])
     assert len(folder.parts("results")) == 1
-    monkeypatch.setattr(sink_module, "FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr(batches, "FLUSH_SECONDS", 0.0)
     sink.append([record("c")])
     assert len(folder.parts("results")) == 2
 
@@ -99,3 +81,34 @@ def test_a_table_is_replaced_in_one_step(tmp_path):
     write_table(path, "units", [row("units", key="a")])
     write_table(path, "units", [row("units", key="b")])
     assert pq.read_table(path).column("key").to_pylist() == ["b"]
+
+
+def test_a_batch_that_is_written_twice_is_there_once(tmp_path):
+    folder = RunFolder(tmp_path)
+    write_batch(tmp_path, "00000000000000000007-abcdef01", [record("a")])
+    before = {table: folder.parts(table) for table in PARTED}
+    write_batch(tmp_path, "00000000000000000007-abcdef01", [record("a")])
+    assert {table: folder.parts(table) for table in PARTED} == before
+    assert [p.name for p in before["results"]] == ["part-00000000000000000007-abcdef01.parquet"]
+    assert pq.read_table(before["results"][0]).num_rows == 1
+
+
+def test_a_batch_keeps_its_name_over_a_failed_flush(tmp_path, monkeypatch):
+    """What was written of it before the disk was full is replaced, not doubled."""
+    sink, folder = ParquetSink(tmp_path), RunFolder(tmp_path)
+    sink.append([record("a")])
+    real = batches.write_table
+
+    def full(path, table, rows):
+        if table == "results":
+            raise StorageError("cannot write: full")
+        real(path, table, rows)
+
+    monkeypatch.setattr(batches, "write_table", full)
+    with pytest.raises(StorageError):
+        sink.flush()
+    (half,) = folder.parts("trace")
+    monkeypatch.setattr(batches, "write_table", real)
+    sink.flush()
+    assert folder.parts("trace") == [half]
+    assert [p.name for p in folder.parts("results")] == [half.name]

@@ -18,7 +18,7 @@ from bnnray.errors import DataError, JobError, LicenceError, ModelError, Storage
 from bnnray.job import load_job
 from bnnray.models import load_model
 from bnnray.results import query
-from bnnray.runtime import RunOptions, run_job
+from bnnray.runtime import Rerun, RunOptions, run_job
 
 JOB = """
 name = "digits"
@@ -63,6 +63,9 @@ class Listener:
 
     def note(self, text) -> None:
         pass
+
+    def damaged(self, problems) -> None:
+        self.problems = problems
 
     def training(self, model, record) -> None:
         self.epochs += 1
@@ -264,6 +267,81 @@ def test_a_larger_limit_reruns_only_what_hit_the_smaller(job, tmp_path):
     second = Listener()
     run_job(job(*short[:2], "attack.milp.time_limit=1min"), options, second)
     assert second.begun == (4, 2)
+
+
+def test_an_edit_that_is_undone_costs_nothing(job, tmp_path):
+    options = RunOptions(tmp_path / "runs", local=True)
+    folder = run_job(job("data.points=3"), options, Listener()).folder
+    before = rows(folder, "*")
+    edited = Listener()
+    run_job(job("data.points=1", "threat.epsilon=['1/16', '3/16']"), options, edited)
+    assert edited.begun == (4, 2)
+    away = query(folder, "select reason, count(*) from archived group by all").rows
+    assert away == (("obsolete", 10),)
+    assert query(folder, "select count(*) from all_results").rows == ((4,),)
+    undone = Listener()
+    run_job(job("data.points=3"), options, undone)
+    assert (undone.begun, undone.records) == ((12, 12), [])
+    assert rows(folder, "*") == before
+    whole = """select count(*), count(distinct key) from witnesses
+               where key in (select key from trace)"""
+    assert query(folder, whole).rows == ((12, 12),)
+
+
+def test_rerun_limit_does_only_what_a_limit_ended(job, tmp_path):
+    runs = tmp_path / "runs"
+    short = ["data.points=2", "threat.epsilon='6/16'", "attack.milp.time_limit=0.02"]
+    folder = run_job(job(*short), RunOptions(runs, local=True), Listener()).folder
+    never, limit = Listener(), Listener()
+    longer = [*short[:2], "attack.milp.time_limit=0.03"]
+    run_job(job(*longer), RunOptions(runs, local=True, rerun=Rerun.NEVER), never)
+    assert never.begun == (4, 4)
+    run_job(job(*short), RunOptions(runs, local=True, rerun=Rerun.LIMIT), limit)
+    assert limit.begun == (4, 2)
+    assert {r.row["kind"] for r in limit.records} == {"milp"}
+    reasons = query(folder, "select kind, reason, count(*) from archived group by all").rows
+    assert reasons == (("milp", "rerun", 2),)
+
+
+def test_a_rerun_that_is_interrupted_is_completed_by_the_plain_command(job, tmp_path):
+    small = job("data.points=2")
+    folder = run_job(small, RunOptions(tmp_path, local=True), Listener()).folder
+
+    class Stopped(Exception):
+        pass
+
+    class Stopping(Listener):
+        def finished(self, records) -> None:
+            super().finished(records)
+            raise Stopped
+
+    stopping = Stopping()
+    with pytest.raises(Stopped):
+        run_job(small, RunOptions(tmp_path, local=True, rerun=Rerun.ALL), stopping)
+    assert stopping.begun == (8, 0)
+    done = query(folder, "select count(*) from results").rows[0][0]
+    plain = Listener()
+    run_job(small, RunOptions(tmp_path, local=True), plain)
+    assert plain.begun == (8, done)
+    assert query(folder, "select count(*) from results").rows == ((8,),)
+    assert query(folder, "select count(*) from archived where reason = 'rerun'").rows == ((8,),)
+
+
+def test_the_units_of_a_torn_part_are_done_again(job, tmp_path):
+    options = RunOptions(tmp_path, local=True)
+    folder = run_job(job("data.points=1"), options, Listener()).folder
+    before = rows(folder)
+    for part in folder.parts("results"):
+        part.write_bytes(part.read_bytes()[:1000])
+    again = Listener()
+    run_job(job("data.points=1"), options, again)
+    assert again.begun == (4, 0)
+    assert rows(folder) == before
+    assert again.problems
+    assert all(p.path.is_relative_to(folder.damaged / "results") for p in again.problems)
+    quiet = Listener()
+    run_job(job("data.points=1"), options, quiet)
+    assert (quiet.begun, quiet.problems) == ((4, 4), [])
 
 
 def test_what_ended_without_its_limit_satisfies_a_larger_one(job, tmp_path):

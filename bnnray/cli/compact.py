@@ -1,0 +1,29 @@
+"""``bnnray compact``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bnnray.cli.options import DEFAULT_RUNS, RunsDir
+from bnnray.cli.warn import warn_of_damaged
+
+
+def compact(
+    run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
+    runs_dir: RunsDir = DEFAULT_RUNS,
+) -> None:
+    """Merge the many files of a run into few; what is in them stays the same.
+
+    Example: bnnray compact quickstart
+    """
+    from bnnray.results import compact as merge
+    from bnnray.results import find_run
+    from bnnray.runtime.lease import refuse_if_in_use
+
+    folder = find_run(run, runs_dir)
+    refuse_if_in_use(folder.path)
+    done = merge(folder)
+    warn_of_damaged(done.problems, "left alone; the next bnnray run moves it away")
+    typer.echo(f"{done.before} files became {done.after}")

@@ -1,0 +1,47 @@
+"""What killed writers and torn disks left in a run folder, put out of the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bnnray.errors import StorageError
+from bnnray.results.folder import RunFolder
+from bnnray.results.parts import Place, Problem, sound_parts
+
+OWN_FILES = ("job.toml", "run.json", "units.parquet")
+
+
+def repair(run: RunFolder) -> list[Problem]:
+    """Removes unfinished files and puts part files that cannot be read into archive/damaged.
+
+    Only for who holds the run: a living writer would lose the file that it writes.
+
+    Returns:
+        The files that were moved, by their new paths.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    places = [*run.live.values(), *run.archive.values()]
+    try:
+        for path in _unfinished(run, places):
+            path.unlink(missing_ok=True)
+        return [_put_away(run, p) for place in places for p in sound_parts(place).problems]
+    except OSError as error:
+        raise StorageError(
+            f"cannot tidy the run folder {run.path}: {error.strerror}; make it writable"
+        ) from error
+
+
+def _unfinished(run: RunFolder, places: list[Place]) -> list[Path]:
+    """As :func:`bnnray.files.write_file` names them; the lease beside the own files is not ours."""
+    folders = [run.models, *(place.folder for place in places)]
+    found = [path for folder in folders for path in folder.glob(".*.tmp")]
+    return found + [path for name in OWN_FILES for path in run.path.glob(f".{name}-*.tmp")]
+
+
+def _put_away(run: RunFolder, problem: Problem) -> Problem:
+    target = run.damaged / problem.path.relative_to(run.path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    problem.path.replace(target)
+    return Problem(target, problem.reason)
