@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from bnnray.errors import UsageError
-from bnnray.results import Answer, RunFolder, query
+from bnnray.results import RunFolder, query
 from bnnray.results.lease import SeenLease, is_dead, read_lease
 
 RECENT_SECONDS = 300.0
@@ -226,7 +225,7 @@ def run_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
     since = now - timedelta(seconds=RECENT_SECONDS)
     tallies = [
         _Tally(*row)
-        for row in _ask(
+        for row in query(
             run, UNITS.format(since=since.isoformat(), fewest=FEWEST, errors=ERRORS)
         ).rows
     ]
@@ -374,20 +373,9 @@ def _driver(seen: SeenLease | None) -> DriverStatus | None:
 
 
 def _archived(run: RunFolder) -> int:
-    archive = RunFolder(run.path / "archive")
-    if not archive.parts("results"):
-        return 0
-    return int(_ask(archive, "select count(*) from all_results").rows[0][0])
+    return int(query(run, "select count(*) from archived").rows[0][0])
 
 
 def _newest(tallies: list[_Tally]) -> tuple[FailedUnit, ...]:
     failed = [FailedUnit(**found) for tally in tallies for found in tally.failures or ()]
     return tuple(sorted(failed, key=lambda f: f.finished_at, reverse=True)[:ERRORS])
-
-
-def _ask(run: RunFolder, sql: str) -> Answer:
-    """Asks twice: a part that was listed may have been merged into another before it was read."""
-    try:
-        return query(run, sql)
-    except UsageError:
-        return query(run, sql)

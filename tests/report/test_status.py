@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bnnray.report import RunState, run_status
-from bnnray.results import ParquetSink, Record, RunFolder, write_table
+from bnnray.results import ParquetSink, Record, RunFolder, tidy, write_table
 from bnnray.results.lease import LEASE, Lease, boot_id, pid_namespace, process_start
 from bnnray.results.schema import RESULTS, UNITS
 
@@ -195,8 +195,9 @@ def test_who_holds_the_folder(run):
 
 def test_rows_that_were_put_aside_are_counted(run):
     units = list_units(run, "milp", 2, 9.0)
-    finish(RunFolder(run.path / "archive"), units[0], NOW)
-    finish(RunFolder(run.path / "archive"), units[1], NOW)
+    finish(run, units[0], NOW)
+    finish(run, units[1], NOW)
+    tidy(run, [], [])
     found = run_status(run, NOW)
     assert (found.archived_rows, found.done) == (2, 0)
 

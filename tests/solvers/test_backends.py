@@ -11,8 +11,10 @@ from scipy import sparse
 
 from bnnray.encodings import LinearModel
 from bnnray.errors import LicenceError, ModelTooLarge, UsageError
+from bnnray.processes import Nursery
 from bnnray.solvers import (
     BACKENDS,
+    CHILD_MODULES,
     Child,
     Gurobi,
     Highs,
@@ -55,11 +57,16 @@ def backend(request):
     return make_backend(request.param)
 
 
-@pytest.fixture(params=[InProcess, Child])
-def solver(request):
-    runner = request.param()
-    yield runner
-    runner.close()
+@pytest.fixture(scope="module")
+def child():
+    nursery = Nursery(CHILD_MODULES)
+    yield Child(nursery.ready())
+    nursery.close()
+
+
+@pytest.fixture(params=["in process", "child"])
+def solver(request, child):
+    return InProcess() if request.param == "in process" else child
 
 
 def collect(into: list):
