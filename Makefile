@@ -1,5 +1,6 @@
 # make quickstart    set up and run a first job, in about two minutes on two cores
 # make test          set up and pass the tests; the real data sets are read from BNNRAY_DATA
+# make test-faults   kill, fill up and take away what a run needs, and look at what is left
 # make check         style, types and the import rules
 # make docs          write docs/results.md anew
 # make TORCH_ARGS='--index-url URL' ...   take torch from another index, such as PyTorch's for CPUs
@@ -11,13 +12,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test check format docs clean
+.PHONY: quickstart test test-faults check format docs clean
 
 quickstart: $(READY)
 	$(BIN)/bnnray run jobs/quickstart.toml
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults
+
+test-faults: $(READY)
+	$(BIN)/python -m pytest tests/faults
 
 check: $(READY)
 	$(BIN)/ruff format --check .

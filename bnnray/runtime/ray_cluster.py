@@ -41,6 +41,8 @@ class RayCluster:
     def __init__(self, address: str | None = None) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # On a cluster of our own: Ray would kill a whole keeper where one slot took the memory.
+        os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")
         import ray
 
         self._ray = ray
