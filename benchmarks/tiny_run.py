@@ -23,6 +23,7 @@ def tiny_context() -> RunContext:
     network = Network((4,), (hidden,), OutputLayer(Dense(np.ones((3, 3), dtype=np.int8))))
     return RunContext(
         job="job",
+        session=1,
         dataset="tiny",
         split="test",
         levels=1,

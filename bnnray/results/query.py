@@ -16,8 +16,12 @@ from bnnray.results.schema import DETAILS, PARTED, TABLES, arrow_schema
 TRIES = 10
 """How often a query starts anew because a file was replaced under it."""
 
-ORDER = "status in ('crashed', 'licence'), finished_at desc, filename desc, file_row_number desc"
-"""The best row of a key comes first: the newest that did not fail, else the newest."""
+ORDER = """
+status in ('crashed', 'licence'), coalesce(session, 0) desc, finished_at desc, filename desc,
+file_row_number desc
+"""
+"""The best row of a key comes first: the newest that did not fail, else the newest. A session does
+no unit twice, and its number tells new from old even where clocks differ or are set back."""
 
 PICKED = f"""
 create table best_results as

@@ -85,6 +85,7 @@ RESULTS = (
     Column("iterations", "int64", "steps of the attack"),
     Column("nodes", "int64", "nodes of the solver's trees"),
     Column("attempt", "int64", "1 for the first try"),
+    Column("session", "int64", "which run of the job, from 1 on, as run.json lists them"),
     Column("host", "string", "machine that ran it"),
     Column("started_at", "timestamp", "in UTC, without a zone"),
     Column("finished_at", "timestamp", "in UTC, without a zone"),

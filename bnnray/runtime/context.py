@@ -19,6 +19,7 @@ class RunContext:
 
     Args:
         job: name of the job.
+        session: which time that it is run, from 1 on.
         dataset, split: names.
         levels: what the pixels are over.
         images: flat pixels by point.
@@ -31,6 +32,7 @@ class RunContext:
     """
 
     job: str
+    session: int
     dataset: str
     split: str
     levels: int
@@ -65,6 +67,7 @@ class RunContext:
 
 def make_context(
     job: Job,
+    session: int,
     data: Dataset,
     networks: Mapping[str, Network],
     units: Sequence[Unit],
@@ -76,6 +79,7 @@ def make_context(
     attacks = [make_attack(attack) for attack in job.attack]
     return RunContext(
         job=job.name,
+        session=session,
         dataset=data.name,
         split=data.split,
         levels=data.levels,

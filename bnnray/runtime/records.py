@@ -160,6 +160,7 @@ def _spent(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -> dic
         "iterations": effort.iterations,
         "nodes": effort.nodes,
         "attempt": span.attempt,
+        "session": context.session,
         "host": platform.node(),
         "started_at": span.started,
         "finished_at": span.finished,

@@ -164,7 +164,8 @@ class _Run:
         if not left:
             self._note(Done(), 0)
             return Done()
-        driver = self._driver(make_context(self.job, data, networks, left, versions()))
+        number = self.session.number
+        driver = self._driver(make_context(self.job, number, data, networks, left, versions()))
         try:
             driver.run(left, self.drain, self.options.grace)
             return driver.done()

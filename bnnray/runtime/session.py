@@ -17,11 +17,15 @@ class Session:
     Args:
         folder: claimed.
         job: its name.
+
+    Attributes:
+        number: from 1 on.
     """
 
     def __init__(self, folder: RunFolder, job: str) -> None:
         self._folder = folder
         self._former = folder.sessions()
+        self.number = len(self._former) + 1
         self._provenance: Mapping[str, Any] = {"job": job}
         self._entry: dict[str, Any] = {**invocation(), "started_at": f"{now()}Z"}
         self._write()

@@ -249,3 +249,13 @@ def test_folders_of_others_are_refused(run, tmp_path):
     (run.path / "run.json").write_text("{")
     with pytest.raises(RunFolderError, match=r"unreadable run\.json"):
         RunFolder(run.path).claim("job")
+
+
+def test_the_newer_session_counts_whatever_the_clocks_say(tmp_path):
+    run = new_run(tmp_path / "job")
+    write_units(run, "a")
+    add(run, record("a", 50, session=1, objective=1.0))
+    add(run, record("a", 10, session=2, objective=2.0))
+    assert query(run, "select session, objective from results").rows == ((2, 2.0),)
+    add(run, record("a", 60, session=3, status="crashed"))
+    assert query(run, "select session, objective from results").rows == ((2, 2.0),)

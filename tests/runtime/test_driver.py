@@ -37,6 +37,7 @@ def context():
     network = random_network(rng, Size(4, (3,), 3, 5), nasty=False)
     return RunContext(
         job="job",
+        session=1,
         dataset="tiny",
         split="test",
         levels=5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import time
@@ -161,7 +162,7 @@ def test_a_cluster_without_nodes_is_given_up_in_one_line(monkeypatch, empty_run)
 
 @pytest.fixture
 def empty_run() -> RunContext:
-    return RunContext("job", "digits", "test", 16, {}, {}, {}, 1, "{}")
+    return RunContext("job", 1, "digits", "test", 16, {}, {}, {}, 1, math.inf, (), "{}")
 
 
 def wait_for_places(cluster: RayCluster, count: int) -> Sequence[Place]:

@@ -41,6 +41,7 @@ def context() -> RunContext:
     network, images = flippable()
     return RunContext(
         job="job",
+        session=1,
         dataset="tiny",
         split="test",
         levels=5,
