@@ -47,10 +47,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """A part file that is left out, and what is wrong with it."""
+    """A part file that is left out.
+
+    Args:
+        path: of the file.
+        reason: what is wrong with it.
+        damaged: False where the system did not let it be read; the file itself may be whole.
+    """
 
     path: Path
     reason: str
+    damaged: bool = True
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,10 @@ def check_parts(place: Place, paths: list[Path]) -> Parts:
             files.append(path)
         except Unreadable as problem:
             problems.append(Problem(path, str(problem)))
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            problems.append(Problem(path, f"{error.strerror}", damaged=False))
     return Parts(place, tuple(files), tuple(problems), alike=len(columns) == 1)
 
 
@@ -126,22 +137,17 @@ def _columns(path: Path, table: str) -> bytes:
 
 
 def _footer(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            if size == 0:
-                raise Unreadable("empty")
-            file.seek(max(0, size - TAIL_BYTES))
-            tail = file.read()
-            length = int.from_bytes(tail[:4], "little")
-            if tail[4:] != MAGIC or length > size - TAIL_BYTES - len(MAGIC):
-                raise Unreadable("not Parquet, or cut off")
-            file.seek(size - TAIL_BYTES - length)
-            return file.read(length)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Unreadable(f"cannot be read: {error.strerror}") from None
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if size == 0:
+            raise Unreadable("empty")
+        file.seek(max(0, size - TAIL_BYTES))
+        tail = file.read()
+        length = int.from_bytes(tail[:4], "little")
+        if tail[4:] != MAGIC or length > size - TAIL_BYTES - len(MAGIC):
+            raise Unreadable("not Parquet, or cut off")
+        file.seek(size - TAIL_BYTES - length)
+        return file.read(length)
 
 
 def _value(footer: bytes, name: bytes) -> bytes | None:

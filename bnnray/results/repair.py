@@ -20,7 +20,7 @@ def repair(run: RunFolder) -> list[Problem]:
         The files that were moved, by their new paths.
 
     Raises:
-        StorageError: the folder cannot be written.
+        StorageError: the folder cannot be written, or a file in it not be opened.
     """
     places = [*run.live.values(), *run.archive.values()]
     try:
@@ -41,6 +41,11 @@ def _unfinished(run: RunFolder, places: list[Place]) -> list[Path]:
 
 
 def _put_away(run: RunFolder, problem: Problem) -> Problem:
+    if not problem.damaged:
+        raise StorageError(
+            f"cannot read {problem.path}: {problem.reason}; make it readable, then run the same "
+            "command again"
+        )
     target = run.damaged / problem.path.relative_to(run.path)
     target.parent.mkdir(parents=True, exist_ok=True)
     problem.path.replace(target)

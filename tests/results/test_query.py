@@ -138,6 +138,19 @@ def test_a_file_that_is_no_part_is_left_out_and_put_away(run, how):
     assert (again.rows, again.problems) == ((("b",),), ())
 
 
+def test_a_file_that_cannot_be_opened_is_left_out_and_stays(run):
+    """It may be whole, so no run may go on as if its rows were lost."""
+    write_units(run, "a")
+    add(run, record("a"))
+    closed = run.path / "results" / "part-closed.parquet"
+    closed.mkdir()
+    answer = query(run, "select key from results")
+    assert (answer.rows, [p.reason for p in answer.problems]) == ((("a",),), ["Is a directory"])
+    with pytest.raises(StorageError, match=r"cannot read .*part-closed.*: Is a directory"):
+        repair(run)
+    assert closed.exists()
+
+
 def test_damaged_units_are_left_out_too(run):
     write_units(run, "a")
     add(run, record("a"))
