@@ -17,10 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bnnray.errors import SetupError
+from bnnray.processes.requests import connect
 
 START_SECONDS = 300.0
 """On a cluster, hundreds of nodes may read the same packages from one file server at a time."""
 
+PREFIX, SOCKET = "bnnray-", "socket"
+SHORT_FOLDER = "/tmp"
 LONGEST_ADDRESS = 100
 """Of a Unix socket; systems admit 104 to 108 bytes."""
 
@@ -39,11 +42,12 @@ class Nursery:
     def __init__(self, modules: Sequence[str] = (), threads: int = 1) -> None:
         self._modules = tuple(modules)
         self._threads = threads
+        _sweep()
         self._folder = _short_folder()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
-        self.address = str(self._folder / "socket")
+        self.address = str(self._folder / SOCKET)
 
     def ready(self) -> str:
         """Its address, after seeing to it that it answers there.
@@ -97,10 +101,22 @@ class Nursery:
             self._process = None
 
 
+def _sweep() -> None:
+    """Removes what nurseries left behind that were killed: sockets where nobody listens."""
+    for folder in {tempfile.gettempdir(), SHORT_FOLDER}:
+        for address in Path(folder).glob(f"{PREFIX}*/{SOCKET}"):
+            try:
+                connect(str(address)).close()
+            except ConnectionRefusedError:
+                shutil.rmtree(address.parent, ignore_errors=True)
+            except OSError:
+                continue  # somebody else's
+
+
 def _short_folder() -> Path:
     """A folder of our own whose sockets have addresses that are short enough."""
-    folder = Path(tempfile.mkdtemp(prefix="bnnray-"))
-    if len(os.fsencode(folder / "socket")) <= LONGEST_ADDRESS:
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    if len(os.fsencode(folder / SOCKET)) <= LONGEST_ADDRESS:
         return folder
     folder.rmdir()
-    return Path(tempfile.mkdtemp(prefix="bnnray-", dir="/tmp"))
+    return Path(tempfile.mkdtemp(prefix=PREFIX, dir=SHORT_FOLDER))

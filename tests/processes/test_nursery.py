@@ -157,3 +157,17 @@ def test_a_long_folder_for_temporary_files_is_no_obstacle(monkeypatch, tmp_path)
     assert nursery.ready() == nursery.address
     nursery.close()
     assert list(deep.iterdir()) == []
+
+
+def test_the_next_nursery_removes_what_a_killed_one_left(nursery):
+    nursery.ready()
+    left = Nursery()
+    left.ready()
+    os.kill(left._process.pid, signal.SIGKILL)
+    left._process.wait()
+    folder = Path(left.address).parent
+    assert folder.exists()
+    Nursery().close()
+    assert not folder.exists()
+    assert ask(Process(nursery.address, echo, "well"), "who?")[0] == "well"
+    left.close()
