@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +12,9 @@ from bnnray.results import Batch, Buffer, Record
 
 MOST_DEATHS = 3
 """Actors that may die on one batch."""
+
+LONGEST_REASON = 500
+"""Characters of what Ray says of an actor's death."""
 
 
 class RemoteSink:
@@ -89,7 +93,7 @@ class RemoteSink:
         oldest = self._waiting[0]
         self._deaths[oldest.id] += 1
         if self._deaths[oldest.id] >= MOST_DEATHS:
-            reason = " ".join(str(error).split())
+            reason = textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...")
             raise SetupError(
                 f"{MOST_DEATHS} actors died while they wrote the same {len(oldest.records)} "
                 f"results: {reason}; run the same command again"

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -119,17 +119,20 @@ def test_append_does_not_wait_for_the_actor(cluster, tmp_path, monkeypatch):
 
 
 def test_a_killed_writer_loses_nothing_and_doubles_nothing(cluster, tmp_path, monkeypatch):
-    """kill -9 again and again while batches are on their way."""
+    """kill -9 amid the batches, each time as soon as another one was written."""
     monkeypatch.setattr(batches, "FLUSH_UNITS", 50)
-    sink = cluster.sink(tmp_path)
+    sink, run = cluster.sink(tmp_path), RunFolder(tmp_path)
     ended = threading.Event()
     killed: list[int] = []
 
     def kill_now_and_then() -> None:
-        while not ended.wait(0.4):
-            for writer in newest_writer():
-                if len(killed) < 4 and any((tmp_path / "witnesses").glob("*")):
-                    os.kill(writer.pid, signal.SIGKILL)
+        written = 0
+        while not ended.wait(0.01) and len(killed) < 4:
+            if len(run.parts("results")) > written:
+                written = len(run.parts("results"))
+                for writer in newest_writer():
+                    with suppress(ProcessLookupError):
+                        os.kill(writer.pid, signal.SIGKILL)
                     killed.append(writer.pid)
 
     thread = threading.Thread(target=kill_now_and_then)
