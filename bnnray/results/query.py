@@ -10,6 +10,7 @@ from typing import Any
 
 from bnnray.errors import RunFolderError, UsageError
 from bnnray.results.folder import RunFolder
+from bnnray.results.interrupts import interruptible
 from bnnray.results.parts import Parts, Place, Problem, check_parts, sound_parts
 from bnnray.results.schema import DETAILS, PARTED, TABLES, arrow_schema
 
@@ -133,7 +134,7 @@ def connect(run: RunFolder, keys: Collection[str] | None = None) -> Iterator[Tab
     """
     import duckdb
 
-    with duckdb.connect(":memory:") as connection:
+    with duckdb.connect(":memory:") as connection, interruptible(connection):
         files: tuple[Path, ...] = ()
         try:
             every = _every_part(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bnnray.datasets import load_dataset
@@ -467,8 +469,7 @@ PATIENT += ["--set", "attack.pgd.iterations=100000000", "--set", "attack.milp.ti
 @pytest.mark.parametrize("how", [["--local"], []], ids=["local", "ray"])
 def test_a_drain_ends_a_long_search_after_the_grace(how, tmp_path):
     process = start([*how, *PATIENT, "--grace=0.5"], tmp_path)
-    wait_for((tmp_path / "runs" / "digits" / "units.parquet").exists, process)
-    time.sleep(4)
+    wait_for(lambda: searching(process.pid), process)
     process.send_signal(signal.SIGUSR1)
     _, err = process.communicate(timeout=45)
     assert process.returncode == 75, err
@@ -477,8 +478,7 @@ def test_a_drain_ends_a_long_search_after_the_grace(how, tmp_path):
 @pytest.mark.parametrize("how", [["--local"], []], ids=["local", "ray"])
 def test_ctrl_c_twice_ends_at_once(how, tmp_path):
     process = start([*how, *PATIENT, "--grace=3600"], tmp_path)
-    wait_for((tmp_path / "runs" / "digits" / "units.parquet").exists, process)
-    time.sleep(4)
+    wait_for(lambda: searching(process.pid), process)
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
@@ -501,6 +501,15 @@ def test_a_signal_while_training_is_one_line_and_resumable(how, number, tmp_path
     assert process.returncode == 75, err
     assert err.splitlines()[-1].startswith("bnnray: interrupted while a network was trained")
     assert not (tmp_path / "runs" / "digits" / "models").exists()
+
+
+def searching(driver: int) -> bool:
+    """Whether a slot's process runs: the offspring of a nursery."""
+    for process in psutil.Process(driver).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "bnnray.processes.nurse" in process.cmdline() and process.children():
+                return True
+    return False
 
 
 def wait_for(condition, process, seconds: float = 90) -> None:
