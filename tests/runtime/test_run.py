@@ -435,12 +435,24 @@ def test_an_unwritable_place_is_one_line(job):
         run_job(job(), RunOptions(Path("/proc/runs"), local=True), Listener())
 
 
+STARTED: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running():
+    yield
+    while STARTED:
+        STARTED.pop().kill()
+
+
 def start(arguments: list[str], tmp_path: Path) -> subprocess.Popen[str]:
     (tmp_path / "job.toml").write_text(JOB)
     command = [sys.executable, "-m", "bnnray.cli.main", "run", "job.toml", *arguments]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
+    STARTED.append(process)
+    return process
 
 
 @pytest.mark.parametrize("how", ["--local", "--grace=5"])
