@@ -9,6 +9,7 @@
     │   ├── DataError           3    a data set that is missing or damaged
     │   ├── LicenceError        3    no solver licence
     │   │   └── ModelTooLarge   3    more variables or rows than the licence admits
+    │   ├── ProcessError        3    a slot's process that cannot be started
     │   └── StorageError        3    a folder that cannot be written
     ├── WitnessError                 a claimed witness that is not in the threat's region
     ├── BugError                70   bnnray contradicts itself
@@ -63,6 +64,10 @@ class LicenceError(SetupError):
 
 class ModelTooLarge(LicenceError):
     """The licence at hand limits the size of a model, and this one is larger."""
+
+
+class ProcessError(SetupError):
+    """A process of a slot cannot be started."""
 
 
 class StorageError(SetupError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -43,7 +44,7 @@ class HostileSettings(AttackSettings):
         mark: a file that "die once" makes before it dies.
     """
 
-    kind: Literal["hostile"] = "hostile"
+    kind: Literal["hostile", "hostile batch"] = "hostile"
     where: Literal["search", "solver"] = "solver"
     how: How = "well"
     seconds: float = 0.0
@@ -76,8 +77,21 @@ class Hostile(Attack[HostileSettings]):
         solution = search.solver.solve(Misbehaving(settings), Problem(MODEL), limits, never)
         search.message = solution.message
         if settings.how == "wrong witness":
-            search.offer(search.question.region.upper + 1, claimed=search.question.maximum)
+            search.offer(search.question.region.upper + 1, claimed=search.question.maximum + 1)
         return solution.status
+
+
+class HostileBatch(Hostile):
+    """The same for several units together."""
+
+    kind: ClassVar[str] = "hostile batch"
+    batched: ClassVar[bool] = True
+
+    def search_batch(self, searches: Sequence[Search]) -> list[Status]:
+        for search in searches:
+            search.offer(search.question.region.upper)
+        misbehave(self.settings)
+        return [Status.LOCAL_OPTIMUM] * len(searches)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Loaded by the nurseries of the tests, so that their slots know ``kind = "hostile"``."""
 
-from hostile import Hostile
+from hostile import Hostile, HostileBatch
 
 from bnnray.attacks import ATTACKS
 
 ATTACKS["hostile"] = Hostile
+ATTACKS["hostile batch"] = HostileBatch

@@ -16,7 +16,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from bnnray.attacks.search import Effort, Listener, Nobody, Outcome, Search
 from bnnray.attacks.settings import AttackSettings
-from bnnray.errors import LicenceError
+from bnnray.errors import LicenceError, ProcessError
 from bnnray.solvers import InProcess, Solver
 from bnnray.threat import Norm, Question, Witness
 from bnnray.verdicts import Proof, Replay, Status, Verdict
@@ -45,13 +45,13 @@ class Found:
 
     Args:
         witness: of its incumbent, or None for the clean input.
-        bound: the least that it had proven, or None.
-        proof: what that rests on.
+        bound: the least that it had proven, and what that rests on; or None.
+        distance: the largest lower limit of the distance that it had proven, likewise.
     """
 
     witness: Witness | None = None
-    bound: Fraction | None = None
-    proof: Proof = Proof.NONE
+    bound: tuple[Fraction, Proof] | None = None
+    distance: tuple[Fraction, Proof] | None = None
 
 
 class Attack(ABC, Generic[S]):
@@ -120,6 +120,7 @@ class Attack(ABC, Generic[S]):
 
         Raises:
             UsageError: settings that do not fit a question's domain.
+            ProcessError: the solver's process cannot be started.
         """
         for domain in {task.question.threat.domain for task in tasks}:
             self.settings.check_domain(domain)
@@ -129,12 +130,16 @@ class Attack(ABC, Generic[S]):
 
     def cut_off(self, task: Task, found: Found, status: Status, seconds: float) -> Outcome:
         """The outcome of a search that was killed: what it had found, replayed here."""
+        if not task.question.targets:
+            return _nothing_asked()
         search = self._begin(task, InProcess(), 1)
         search.clock = lambda: search.started + seconds
         if found.witness is not None:
             search.offer(found.witness)
         if found.bound is not None:
-            search.prove(found.bound, found.proof)
+            search.prove(*found.bound)
+        if found.distance is not None:
+            search.prove_distance(*found.distance)
         return search.outcome(status)
 
     def _search_all(self, tasks: Sequence[Task], solver: Solver, threads: int) -> list[Outcome]:
@@ -149,6 +154,8 @@ class Attack(ABC, Generic[S]):
             return [s.outcome(status) for s, status in zip(searches, statuses, strict=True)]
         except LicenceError as error:
             return [failed(Status.LICENCE, str(error))] * len(tasks)
+        except ProcessError:
+            raise  # the machine is to blame: this is no outcome
         except MemoryError:
             return [failed(Status.MEMORY_LIMIT, "the search found no more memory")] * len(tasks)
         except Exception as error:  # one bad unit must not end a campaign

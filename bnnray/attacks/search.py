@@ -33,6 +33,10 @@ class Listener(Protocol):
         """A better bound."""
         ...
 
+    def proved_distance(self, least: Fraction, proof: Proof) -> None:
+        """A better lower limit of the distance."""
+        ...
+
 
 class Nobody:
     """Does not listen."""
@@ -42,6 +46,8 @@ class Nobody:
     def found(self, witness: Witness) -> None: ...
 
     def proved(self, bound: Fraction, proof: Proof) -> None: ...
+
+    def proved_distance(self, least: Fraction, proof: Proof) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -296,6 +302,7 @@ class Search:
             )
         if least > self._nearest or self._nearest_proof is Proof.NONE:
             self._nearest, self._nearest_proof = least, proof
+            self.listener.proved_distance(least, proof)
 
     def finish(self) -> None:
         """Stops this search's clock, for a search that ends before others of its batch."""

@@ -1,7 +1,8 @@
 """Processes that can be killed at any moment, and replaced within milliseconds."""
 
 from bnnray.processes.memory import format_bytes, parse_bytes
+from bnnray.processes.memory_watch import MemoryWatch, watching
 from bnnray.processes.nursery import Nursery
 from bnnray.processes.process import Process
 
-__all__ = ["Nursery", "Process", "format_bytes", "parse_bytes"]
+__all__ = ["MemoryWatch", "Nursery", "Process", "format_bytes", "parse_bytes", "watching"]

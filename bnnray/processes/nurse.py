@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import itertools
 import os
 import selectors
 import shutil
@@ -11,13 +12,17 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bnnray.processes.nursery import READY
-from bnnray.processes.requests import Kill, Start, Status
+from bnnray.processes.requests import Kill, Start, Status, limit_blocking
 
 BACKLOG = 512
+REQUEST_SECONDS = 2.0
+"""How long a request may take that has begun; the nursery answers one at a time."""
+
 REMEMBERED = 1000
 """Exit statuses that nobody asked for; more are forgotten, the oldest first."""
 
@@ -27,7 +32,8 @@ class Nurse:
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
-        self._owners: dict[int, int] = {}
+        self._children: dict[int, _Child] = {}
+        self._numbers = itertools.count(1)
         self._statuses: dict[int, int] = {}
         self._woken, self._waker = socket.socketpair()
         self._libc = ctypes.CDLL(None)
@@ -52,32 +58,38 @@ class Nurse:
                     self._answer()
 
     def _answer(self) -> None:
-        accepted, _ = self._listener.accept()
-        with Connection(accepted.detach()) as connection:
-            try:
-                request = connection.recv()
-                if isinstance(request, Start):
-                    self._start(connection, request)
-                elif isinstance(request, Kill):
-                    self._kill(request.pid)
-                elif isinstance(request, Status):
-                    connection.send(self._statuses.get(request.pid))
-            except (EOFError, OSError):
-                pass  # who asked is gone
+        with self._listener.accept()[0] as accepted:
+            limit_blocking(accepted, REQUEST_SECONDS)
+            with Connection(os.dup(accepted.fileno())) as connection:
+                try:
+                    self._obey(connection.recv(), connection, accepted)
+                except Exception:
+                    return  # who asked is gone, or asked what cannot be had
 
-    def _start(self, connection: Connection, request: Start) -> None:
-        nurse = os.getpid()
+    def _obey(self, request: object, connection: Connection, end: socket.socket) -> None:
+        match request:
+            case Start():
+                limit_blocking(end, 0)
+                self._start(connection, end, request)
+            case Kill(number):
+                self._kill(number)
+            case Status(number):
+                connection.send(self._statuses.get(number))
+
+    def _start(self, connection: Connection, end: socket.socket, request: Start) -> None:
+        nurse, number = os.getpid(), next(self._numbers)
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
                 self._become(nurse)
-                connection.send(os.getpid())
+                end.close()  # the connection is a copy of it, and must be the only one
+                connection.send((os.getpid(), number))
                 request.role(connection, *request.arguments)
                 code = 0
             finally:
                 os._exit(code)
-        self._owners[pid] = request.owner
+        self._children[pid] = _Child(number, request.owner)
 
     def _become(self, nurse: int) -> None:
         """Leaves everything of the nursery behind, and dies with it."""
@@ -94,35 +106,47 @@ class Nurse:
         for standard in (0, 1, 2):  # a solver that floods its output fills no disk
             os.dup2(nowhere, standard)
 
-    def _kill(self, pid: int) -> None:
-        if pid in self._owners:  # not reaped yet, so the number is still its own
-            os.kill(pid, signal.SIGKILL)
+    def _kill(self, number: int) -> None:
+        for pid, child in self._children.items():
+            if child.number == number:  # not reaped yet, so the pid is still its own
+                os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:
-        while self._owners:
+        while self._children:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            del self._owners[pid]
-            self._statuses[pid] = status
+            self._statuses[self._children.pop(pid).number] = status
             while len(self._statuses) > REMEMBERED:
                 del self._statuses[next(iter(self._statuses))]
-            for child in [c for c, owner in self._owners.items() if owner == pid]:
-                os.kill(child, signal.SIGKILL)
+            for orphan in [p for p, child in self._children.items() if child.owner == pid]:
+                os.kill(orphan, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class _Child:
+    """A forked process: its number, and the process id of who asked for it."""
+
+    number: int
+    owner: int
 
 
 def main(address: str, modules: Sequence[str]) -> None:
-    """Loads, says that it is ready, and serves."""
-    for name in modules:
-        importlib.import_module(name)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
-        listener.listen(BACKLOG)
-        nurse = Nurse(listener)
-        os.write(sys.stdout.fileno(), READY)
-        nurse.serve()
-    shutil.rmtree(Path(address).parent, ignore_errors=True)  # nobody else is left to do it
+    """Loads, says that it is ready, and serves; leaves nothing behind."""
+    try:
+        for name in modules:
+            importlib.import_module(name)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(address)
+            listener.listen(BACKLOG)
+            os.write(sys.stdout.fileno(), READY)
+            Nurse(listener).serve()
+    except BrokenPipeError:
+        pass  # the holder is gone already
+    finally:
+        shutil.rmtree(Path(address).parent, ignore_errors=True)
 
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2:])
+    os._exit(0)  # at once: what it forked ends with it

@@ -16,8 +16,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnnray.errors import SetupError
-from bnnray.processes.requests import connect
+from bnnray.errors import ProcessError
+from bnnray.processes.requests import Status, connect
 
 START_SECONDS = 300.0
 """On a cluster, hundreds of nodes may read the same packages from one file server at a time."""
@@ -26,6 +26,9 @@ PREFIX, SOCKET = "bnnray-", "socket"
 SHORT_FOLDER = "/tmp"
 LONGEST_ADDRESS = 100
 """Of a Unix socket; systems admit 104 to 108 bytes."""
+
+ANSWER_SECONDS = 30.0
+"""How long a nursery may take to answer before it is replaced, with all that it forked."""
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 READY = b"ready\n"
@@ -53,21 +56,34 @@ class Nursery:
         """Its address, after seeing to it that it answers there.
 
         Raises:
-            SetupError: it does not start, or was closed.
+            ProcessError: it does not start, or was closed.
         """
         with self._lock:
-            if self._closed:
-                raise SetupError("the run is ending: no process is started any more")
-            if self._process is None or self._process.poll() is not None:
+            if self._process is None or not self._answers(self._process):
                 self._start()
         return self.address
 
     def close(self) -> None:
         """Ends the nursery and every process that it forked."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.kill()  # before the lock: another thread may wait for its start
         with self._lock:
-            self._closed = True
             self._end()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        """One that is stopped would let everybody wait."""
+        if process.poll() is not None:
+            return False
+        try:
+            with connect(self.address, ANSWER_SECONDS) as nursery:
+                nursery.send(Status(0))
+                nursery.recv()
+        except (EOFError, OSError):
+            return False
+        return True
 
     def _start(self) -> None:
         self._end()
@@ -79,17 +95,22 @@ class Nursery:
             env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(self._threads))},
             start_new_session=True,  # the terminal's Ctrl-C is for the driver alone
         )
-        timer = threading.Timer(START_SECONDS, self._process.kill)
-        timer.start()
-        assert self._process.stdout is not None
-        said = self._process.stdout.readline()
-        timer.cancel()
-        if said != READY:
+        if self._closed or not self._comes_up(self._process):
             self._end()
-            raise SetupError(
-                "the process that starts the slots' processes did not come up; try: "
+            raise ProcessError(
+                "the run is ending: no process is started any more"
+                if self._closed
+                else "the process that starts the slots' processes did not come up; try: "
                 f"{sys.executable} -c 'import {', '.join(self._modules or ('bnnray',))}'"
             )
+
+    def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
+        timer = threading.Timer(START_SECONDS, process.kill)
+        timer.start()
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        timer.cancel()
+        return said == READY
 
     def _end(self) -> None:
         if self._process is not None:

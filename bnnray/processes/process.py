@@ -6,14 +6,18 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from bnnray.errors import SetupError
-from bnnray.processes.requests import Kill, Role, Start, Status, connect
+from bnnray.errors import ProcessError
+from bnnray.processes.requests import TALK_SECONDS, Kill, Role, Start, Status, connect
 
 START_SECONDS = 60.0
 STATUS_SECONDS = 1.0
+REQUEST_SECONDS = 2.0
+REST_SECONDS = 2.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -30,31 +34,41 @@ class Process:
         connection: to talk with it.
 
     Raises:
-        SetupError: the nursery does not answer, or the process does not start.
+        ProcessError: the nursery does not answer, or the process does not start.
     """
 
     def __init__(self, nursery: str, role: Role, *arguments: Any) -> None:
         self._nursery = nursery
         try:
-            self.connection = connect(nursery)
+            self.connection = connect(nursery, TALK_SECONDS)
             self.connection.send(Start(role, arguments, os.getpid()))
             if not self.connection.poll(START_SECONDS):
                 raise TimeoutError(f"no sign of life for {START_SECONDS:.0f} s")
-            self.pid: int = self.connection.recv()
+            self.pid, self._number = self.connection.recv()
         except (EOFError, OSError) as error:
-            raise SetupError(
-                f"a process of a slot did not start: {error or type(error).__name__}"
-            ) from None
+            reason = str(error) or "the system forks no more; see ulimit -u and free memory"
+            raise ProcessError(f"a process of a slot did not start: {reason}") from None
 
     def kill(self) -> None:
         """Ends it at once; any thread may call this, at any time."""
-        with contextlib.suppress(EOFError, OSError), connect(self._nursery) as nursery:
-            nursery.send(Kill(self.pid))
+        with contextlib.suppress(EOFError, OSError), self._ask() as nursery:
+            nursery.send(Kill(self._number))
 
     def close(self) -> None:
         """Ends it and hangs up; for the thread that talks with it."""
         self.kill()
         self.connection.close()
+
+    def rest(self) -> Iterator[Any]:
+        """Ends it, and yields what it had said by then: an answer counts also at the last moment.
+
+        Raises:
+            EOFError, OSError: that was all.
+        """
+        self.kill()
+        deadline = time.monotonic() + REST_SECONDS
+        while self.connection.poll(max(0.0, deadline - time.monotonic())):
+            yield self.connection.recv()
 
     def obituary(self) -> str:
         """How it ended, as the rest of a sentence that begins with its name."""
@@ -72,12 +86,15 @@ class Process:
         except (OSError, IndexError):
             return 0
 
+    def _ask(self) -> Connection:
+        return connect(self._nursery, REQUEST_SECONDS)
+
     def _status(self) -> int | None:
         deadline = time.monotonic() + STATUS_SECONDS
         while time.monotonic() < deadline:
             try:
-                with connect(self._nursery) as nursery:
-                    nursery.send(Status(self.pid))
+                with self._ask() as nursery:
+                    nursery.send(Status(self._number))
                     status: int | None = nursery.recv()
             except (EOFError, OSError):
                 return None

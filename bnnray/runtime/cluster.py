@@ -49,12 +49,14 @@ class ShardDone:
         records: of the units that ended.
         error: why the others have none.
         keeper_lost: whether the whole keeper died, so that any unit in it may be the reason.
+        begun: keys of the units that had begun.
     """
 
     shard: Shard
     records: Sequence[Record] = ()
     error: str = ""
     keeper_lost: bool = False
+    begun: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 
 from bnnray.processes import Nursery
 from bnnray.runtime import slot_process
@@ -23,9 +24,10 @@ class Keeper:
     def __init__(self, context: RunContext, slots: int) -> None:
         modules = (slot_process.__name__, *CHILD_MODULES, *context.modules)
         self._nursery = Nursery(modules, context.threads)
+        self._draining = threading.Event()
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for _ in range(slots):
-            self._free.put(Slot(context, self._nursery))
+            self._free.put(Slot(context, self._nursery, self._draining))
 
     def run(self, shard: Shard) -> ShardDone:
         """Runs the units of a shard, which share attack, model and threat, in a free slot."""
@@ -34,6 +36,10 @@ class Keeper:
             return slot.run(shard)
         finally:
             self._free.put(slot)
+
+    def drain(self) -> None:
+        """Lets no more units begin: shards come back when what runs of them has ended."""
+        self._draining.set()
 
     def close(self) -> None:
         """Ends every slot's processes, busy or not."""

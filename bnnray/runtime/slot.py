@@ -1,4 +1,4 @@
-"""A slot as its keeper sees it: it hands shards to the slot's process and holds it to its limits.
+"""A slot as its keeper sees it: it hands units to the slot's process and holds it to its limits.
 
 The process keeps the time limits of its units itself. One that does not, or that outgrows its
 memory, is killed; what its units had found by then is replayed here, and counts.
@@ -6,21 +6,22 @@ memory, is killed; what its units had found by then is replayed here, and counts
 
 from __future__ import annotations
 
-import math
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bnnray.attacks import Found, Task, make_attack
-from bnnray.errors import SetupError
+from bnnray.attacks import Found, Task, attack_type, make_attack
+from bnnray.errors import ProcessError
 from bnnray.job import Unit
-from bnnray.processes import Nursery, Process, format_bytes
+from bnnray.processes import Nursery, Process, format_bytes, watching
 from bnnray.results import Record
 from bnnray.runtime.cluster import Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.records import Span, make_record, now
-from bnnray.runtime.slot_messages import Begun, Ended, Errand, Message, NewBound, NewIncumbent
+from bnnray.runtime.slot_messages import Begun, Ended, Errand, Message, News, NoSolver
 from bnnray.runtime.slot_process import serve
 from bnnray.verdicts import Status
 
@@ -29,10 +30,7 @@ GRACE = 1.5
 killed before that."""
 
 IDLE_SECONDS = 60.0
-"""How long a slot's process may take between units."""
-
-LOOK_SECONDS = 0.05
-"""How often its memory is looked at."""
+"""How long a slot's process may take before its units begin, and after."""
 
 LONGEST_POLL = 3600.0
 
@@ -43,11 +41,13 @@ class Slot:
     Args:
         context: of the run.
         nursery: forks the slot's process and its solver's.
+        draining: when it is set, no more units begin.
     """
 
-    def __init__(self, context: RunContext, nursery: Nursery) -> None:
+    def __init__(self, context: RunContext, nursery: Nursery, draining: threading.Event) -> None:
         self._context = context
         self._nursery = nursery
+        self._draining = draining
         self._process: Process | None = None
 
     def run(self, shard: Shard) -> ShardDone:
@@ -56,38 +56,56 @@ class Slot:
         A process that dies leaves units without a record, and the reason as the error.
         """
         records: list[Record] = []
-        try:
-            while len(records) < len(shard.units):
-                left = replace(shard, units=shard.units[len(records) :])
-                records += self._run_until_killed(left)
-        except _Died as death:
-            return ShardDone(shard, [*records, *death.records], error=str(death))
-        except SetupError as error:
-            return ShardDone(shard, records, error=str(error))
-        return ShardDone(shard, records)
+        for batch in _batches(shard):
+            left = batch
+            while left and not self._draining.is_set():
+                try:
+                    ended = self._search(left, shard.attempt)
+                except ProcessError as error:
+                    return ShardDone(shard, records, str(error), begun=_keys(records))
+                except _Died as death:
+                    begun = _keys(records) | {unit.key for unit in left}
+                    return ShardDone(shard, records, str(death), begun=begun)
+                except BaseException:
+                    self._end()  # it may have more to say about these units
+                    raise
+                records += ended
+                left = tuple(unit for unit in left if unit.key not in _keys(ended))
+        return ShardDone(shard, records, begun=_keys(records))
 
-    def _run_until_killed(self, shard: Shard) -> list[Record]:
-        """Records of the first units; of all, unless the process had to be killed."""
+    def _search(self, units: tuple[Unit, ...], attempt: int) -> list[Record]:
+        """Records of units that are searched together; of those that ran, if they were killed.
+
+        Raises:
+            ProcessError: no process can be started.
+            _Died: the process is gone.
+        """
         process = self._ready()
-        watch = _Watch(process, shard, self._context)
-        try:
-            process.connection.send(Errand(shard, self._context.about(shard.units)))
-            while len(watch.records) < len(shard.units):
-                watch.listen()
-        except (EOFError, OSError):
-            reason = f"the slot's process {process.obituary()}"
+        talk = _Talk(process, units, attempt, self._context)
+        with watching(process, self._context.memory) as watch:
+            ended = talk.hold()
+        if not ended:
             self._end()
-            raise _Died(reason, watch.records) from None
-        except _Overrun as overrun:
+        if talk.no_solver:
             self._end()
-            if not watch.running:
-                raise _Died(overrun.reason, watch.records) from None
-            return [*watch.records, *watch.cut_off(overrun)]
-        return watch.records
+            raise ProcessError(talk.no_solver)
+        if talk.records or ended:
+            return talk.records
+        if watch.over:
+            cap = format_bytes(self._context.memory)
+            reason = f"killed: the search took more memory than {cap}"
+            return talk.cut_off(Status.MEMORY_LIMIT, reason)
+        if talk.obituary:
+            raise _Died(f"the slot's process {talk.obituary}")
+        if not talk.running:
+            raise _Died(f"the slot's process gave no sign of life for {IDLE_SECONDS:.0f} s")
+        return talk.cut_off(Status.KILLED, "killed: the search ignored its time limit")
 
     def _ready(self) -> Process:
-        """The slot's process, started if it is not there or has died while it was idle."""
-        if self._process is not None and self._process.connection.poll():
+        """The slot's process; a fresh one where it has died while it was idle, or kept so much
+        memory that the next units would pay for it."""
+        process, cap = self._process, self._context.memory
+        if process is not None and (process.connection.poll() or 2 * process.memory() > cap):
             self._end()
         if self._process is None:
             address = self._nursery.ready()
@@ -100,94 +118,97 @@ class Slot:
             self._process = None
 
 
+def _batches(shard: Shard) -> Iterator[tuple[Unit, ...]]:
+    """Units that are searched together: all of a batched attack, else one."""
+    if attack_type(shard.units[0].attack.kind).batched:
+        yield shard.units
+    else:
+        yield from ((unit,) for unit in shard.units)
+
+
+def _keys(records: list[Record]) -> frozenset[str]:
+    return frozenset(str(record.row["key"]) for record in records)
+
+
 class _Died(Exception):
-    """The slot's process is gone."""
-
-    def __init__(self, reason: str, records: Sequence[Record]) -> None:
-        super().__init__(reason)
-        self.records = records
-
-
-class _Overrun(Exception):
-    """The slot's process has to be killed."""
-
-    def __init__(self, status: Status, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+    """The slot's process is gone, or gave no sign of life."""
 
 
 @dataclass
-class _Watch:
-    """What a slot's process says while it runs a shard, and when its time is over."""
+class _Talk:
+    """What a slot's process says while it searches some units, and when its time is over."""
 
     process: Process
-    shard: Shard
+    units: tuple[Unit, ...]
+    attempt: int
     context: RunContext
     records: list[Record] = field(default_factory=list)
     running: list[Unit] = field(default_factory=list)
     found: dict[str, Found] = field(default_factory=dict)
+    no_solver: str = ""
+    obituary: str = ""
     began: float = field(default_factory=time.monotonic)
     began_at: datetime = field(default_factory=now)
 
-    def listen(self) -> None:
-        """Takes what comes next; returns now and then without.
+    def hold(self) -> bool:
+        """Listens until the units have ended; False if the process died or had to be killed."""
+        try:
+            self.process.connection.send(
+                Errand(self.units, self.attempt, self.context.about(self.units))
+            )
+            while (left := self._seconds_left()) > 0:
+                if self.process.connection.poll(min(left, LONGEST_POLL)) and self._take():
+                    return True
+        except (EOFError, OSError):
+            self.obituary = self.process.obituary()
+            return False
+        self._read_the_rest()
+        return False
+
+    def cut_off(self, status: Status, reason: str) -> list[Record]:
+        """Records of the units that ran when the process was killed.
 
         Raises:
-            _Overrun: time or memory is over.
-            EOFError: the process is gone.
+            _Died: none did.
         """
-        left = self._seconds_left()
-        if left <= 0:
-            raise self._too_late()
-        longest = LONGEST_POLL
-        if self.context.memory < math.inf:
-            longest = LOOK_SECONDS
-            self._check_memory()
-        if self.process.connection.poll(min(left, longest)):
-            self._take(self.process.connection.recv())
+        if not self.running:
+            raise _Died(reason)
+        span = Span(self.began_at, now(), 0.0, self.attempt)
+        return [self._cut_off(unit, status, reason, span) for unit in self.running]
 
-    def _check_memory(self) -> None:
-        if self.process.memory() > self.context.memory:
-            cap = format_bytes(self.context.memory)
-            raise _Overrun(Status.MEMORY_LIMIT, f"killed: the search took more memory than {cap}")
-
-    def cut_off(self, overrun: _Overrun) -> list[Record]:
-        """Records of the units that ran when the process was killed."""
-        span = Span(self.began_at, now(), 0.0, self.shard.attempt)
-        return [self._cut_off(unit, overrun, span) for unit in self.running]
-
-    def _cut_off(self, unit: Unit, overrun: _Overrun, span: Span) -> Record:
+    def _cut_off(self, unit: Unit, status: Status, reason: str, span: Span) -> Record:
         task = Task(self.context.question(unit), unit.seed)
         found = self.found.get(unit.key, Found())
         seconds = time.monotonic() - self.began
-        outcome = make_attack(unit.attack).cut_off(task, found, overrun.status, seconds)
-        return make_record(unit, replace(outcome, message=overrun.reason), self.context, span)
+        outcome = make_attack(unit.attack).cut_off(task, found, status, seconds)
+        return make_record(unit, replace(outcome, message=reason), self.context, span)
 
-    def _take(self, message: Message) -> None:
+    def _take(self) -> bool:
+        """Takes one message; whether it is the last one."""
+        message: Message = self.process.connection.recv()
+        return self._note(message)
+
+    def _note(self, message: Message) -> bool:
         match message:
             case Begun(keys):
-                self.running = [unit for unit in self.shard.units if unit.key in keys]
+                self.running = [unit for unit in self.units if unit.key in keys]
                 self.began, self.began_at = time.monotonic(), now()
-            case NewIncumbent(key, witness):
-                self.found[key] = replace(self._found(key), witness=witness)
-            case NewBound(key, bound, proof):
-                self.found[key] = replace(self._found(key), bound=bound, proof=proof)
+            case News(key, found):
+                self.found[key] = found
             case Ended(records):
-                self.records += records
-                self.running = []
-                self.began = time.monotonic()
+                self.records = list(records)
+                return True
+            case NoSolver(reason):
+                self.no_solver = reason
+                return True
+        return False
 
-    def _found(self, key: str) -> Found:
-        return self.found.get(key, Found())
+    def _read_the_rest(self) -> None:
+        """Kills the process; an end that it had told by then counts all the same."""
+        with suppress(EOFError, OSError):
+            for message in self.process.rest():
+                self._note(message)
 
     def _seconds_left(self) -> float:
         limit = self.running[0].attack.time_limit + GRACE if self.running else IDLE_SECONDS
         return self.began + limit - time.monotonic()
-
-    def _too_late(self) -> _Overrun:
-        if self.running:
-            return _Overrun(Status.KILLED, "killed: the search ignored its time limit")
-        return _Overrun(
-            Status.KILLED, f"the slot's process gave no sign of life for {IDLE_SECONDS:.0f} s"
-        )

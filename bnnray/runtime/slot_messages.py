@@ -4,52 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
+from bnnray.attacks import Found
+from bnnray.job import Unit
 from bnnray.results import Record
-from bnnray.runtime.cluster import Shard
 from bnnray.runtime.context import RunContext
-from bnnray.threat import Witness
-from bnnray.verdicts import Proof
 
 
 @dataclass(frozen=True, eq=False)
 class Errand:
-    """To the slot: a shard, and the images that it is about; the networks are there already."""
+    """To the slot: units to search together.
 
-    shard: Shard
+    Args:
+        units: of one attack, model and threat.
+        attempt: of each of them, 1 for the first.
+        context: with their images; the networks are there already.
+    """
+
+    units: tuple[Unit, ...]
+    attempt: int
     context: RunContext
 
 
 @dataclass(frozen=True)
 class Begun:
-    """From the slot: the clocks of these units run, by their keys."""
+    """From the slot: the clocks of these units run, by their keys. The others ask nothing."""
 
-    keys: tuple[str, ...]
+    keys: frozenset[str]
 
 
 @dataclass(frozen=True, eq=False)
-class NewIncumbent:
-    """From the slot: the best perturbed input of a unit so far."""
+class News:
+    """From the slot: all that a unit has found so far."""
 
     key: str
-    witness: Witness
-
-
-@dataclass(frozen=True)
-class NewBound:
-    """From the slot: a bound that a unit has proven."""
-
-    key: str
-    bound: Fraction
-    proof: Proof
+    found: Found
 
 
 @dataclass(frozen=True, eq=False)
 class Ended:
-    """From the slot: the units that had begun have ended."""
+    """From the slot: the units of the errand have ended."""
 
     records: Sequence[Record]
 
 
-Message = Begun | NewIncumbent | NewBound | Ended
+@dataclass(frozen=True)
+class NoSolver:
+    """From the slot: the solver's process cannot be started, so nothing can be searched."""
+
+    reason: str
+
+
+Message = Begun | News | Ended | NoSolver

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from multiprocessing.connection import Connection
 
 from threadpoolctl import threadpool_limits
 
-from bnnray.attacks import Outcome, Task, failed, make_attack
-from bnnray.job import Unit
-from bnnray.results import Record
-from bnnray.runtime.cluster import Shard
+from bnnray.attacks import Found, Outcome, Task, failed, make_attack
+from bnnray.errors import ProcessError
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.records import Span, make_record, now
-from bnnray.runtime.slot_messages import Begun, Ended, Errand, NewBound, NewIncumbent
+from bnnray.runtime.slot_messages import Begun, Ended, Errand, News, NoSolver
 from bnnray.solvers import Child, Solver
 from bnnray.threat import Witness
 from bnnray.verdicts import Proof, Status
@@ -41,73 +39,81 @@ def serve(connection: Connection, nursery: str, context: RunContext) -> None:
         while True:
             errand: Errand = connection.recv()
             here = replace(errand.context, networks=context.networks)
-            for batch in _batches(errand.shard.units):
-                searching = _Batch(connection, batch, errand.shard, here, solver)
-                connection.send(Ended(searching.run()))
+            connection.send(_Search(connection, replace(errand, context=here), solver).run())
     except (EOFError, ConnectionError):
         return
     finally:
         solver.close()
 
 
-def _batches(units: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
-    """Units that are searched together: all of a batched attack, else one."""
-    if make_attack(units[0].attack).batched:
-        yield units
-    else:
-        yield from ([unit] for unit in units)
+class _Search:
+    """The units of one errand, searched together."""
 
-
-@dataclass(frozen=True)
-class _Batch:
-    """Units of one attack on one network, searched together."""
-
-    connection: Connection
-    units: Sequence[Unit]
-    shard: Shard
-    context: RunContext
-    solver: Solver
-
-    def run(self) -> list[Record]:
-        started, cpu = now(), time.process_time()
-        outcomes = self._search()
-        span = Span(
-            started, now(), (time.process_time() - cpu) / len(self.units), self.shard.attempt
-        )
-        return [
-            make_record(unit, outcome, self.context, span)
-            for unit, outcome in zip(self.units, outcomes, strict=True)
+    def __init__(self, connection: Connection, errand: Errand, solver: Solver) -> None:
+        self._connection = connection
+        self._errand = errand
+        self._solver = solver
+        questions = [errand.context.question(unit) for unit in errand.units]
+        self._tasks = [
+            Task(question, unit.seed, _Reporter(connection, unit.key, self._begun))
+            for unit, question in zip(errand.units, questions, strict=True)
         ]
+        asked = (u.key for u, q in zip(errand.units, questions, strict=True) if q.targets)
+        self._asked = frozenset(asked)
+        self._waiting = set(self._asked)
 
-    def _search(self) -> list[Outcome]:
+    def run(self) -> Ended | NoSolver:
+        """Searches; what came of it."""
+        units, context = self._errand.units, self._errand.context
+        started, cpu = now(), time.process_time()
         try:
-            tasks = [
-                Task(self.context.question(unit), unit.seed, _Reporter(self, unit.key))
-                for unit in self.units
-            ]
-            attack = make_attack(self.units[0].attack)
-            return attack.run(tasks, self.solver, self.context.threads)
-        except ConnectionError:
-            raise  # the keeper is gone
+            outcomes = self._outcomes()
+        except ProcessError as error:
+            return NoSolver(str(error))
+        spent = (time.process_time() - cpu) / len(units)
+        span = Span(started, now(), spent, self._errand.attempt)
+        pairs = zip(units, outcomes, strict=True)
+        return Ended([make_record(unit, outcome, context, span) for unit, outcome in pairs])
+
+    def _outcomes(self) -> list[Outcome]:
+        attack = make_attack(self._errand.units[0].attack)
+        try:
+            return attack.run(self._tasks, self._solver, self._errand.context.threads)
+        except (ProcessError, ConnectionError):
+            raise  # the machine is to blame, or the keeper is gone
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
-            return [failed(Status.CRASHED, reason)] * len(self.units)
+            return [failed(Status.CRASHED, reason)] * len(self._tasks)
+
+    def _begun(self, key: str) -> None:
+        """The clocks count as running when the last one is: until then nothing is searched."""
+        self._waiting.discard(key)
+        if not self._waiting:
+            self._connection.send(Begun(self._asked))
 
 
-@dataclass(frozen=True)
 class _Reporter:
     """Tells the keeper what one unit finds, so that it outlives this process."""
 
-    batch: _Batch
-    key: str
+    def __init__(self, connection: Connection, key: str, begun: Callable[[str], None]) -> None:
+        self._connection = connection
+        self._key = key
+        self._begun = begun
+        self._found = Found()
 
     def begun(self) -> None:
-        if self.key == self.batch.units[-1].key:
-            self.batch.connection.send(Begun(tuple(unit.key for unit in self.batch.units)))
+        self._begun(self._key)
 
     def found(self, witness: Witness) -> None:
-        self.batch.connection.send(NewIncumbent(self.key, witness))
+        self._send(replace(self._found, witness=witness))
 
     def proved(self, bound: Fraction, proof: Proof) -> None:
-        self.batch.connection.send(NewBound(self.key, bound, proof))
+        self._send(replace(self._found, bound=(bound, proof)))
+
+    def proved_distance(self, least: Fraction, proof: Proof) -> None:
+        self._send(replace(self._found, distance=(least, proof)))
+
+    def _send(self, found: Found) -> None:
+        self._found = found
+        self._connection.send(News(self._key, found))

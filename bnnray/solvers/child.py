@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from bnnray.processes import Process, format_bytes
+from bnnray.processes import MemoryWatch, Process, format_bytes, watching
 from bnnray.solvers.interface import Backend, Limits, Problem, Progress, Report, Solution
 from bnnray.solvers.request import STOP, Request, measured
 from bnnray.solvers.serve import serve
@@ -22,9 +23,6 @@ from bnnray.verdicts import Status
 
 GRACE = 0.5
 """Seconds past its limit after which a solve is killed."""
-
-LOOK_SECONDS = 0.05
-"""How often a child's memory is looked at."""
 
 LONGEST_POLL = 3600.0
 """poll refuses what does not fit in 31 bits of milliseconds."""
@@ -67,25 +65,35 @@ class Child:
 
         Raises:
             LicenceError: as the back end raised it.
+            ProcessError: no child can be started.
         """
-        solution = Solution(Status.TIME_LIMIT)
+        best = Solution(Status.TIME_LIMIT)
         deadline = time.monotonic() + limits.seconds
         for _ in range(TRIES):
             left = replace(limits, seconds=deadline - time.monotonic())
             if left.seconds <= 0:
                 break
             self.prepare()
+            assert self._process is not None
+            talk = _Talk(self._process, left.seconds, report, best)
             try:
-                return self._solve_once(Request(backend, problem, left), report)
-            except _Died as death:
-                solution = death.solution
-        return solution
+                with watching(self._process, self._memory) as watch:
+                    answer = talk.hold(Request(backend, problem, left))
+            finally:
+                if not talk.answered:
+                    self.close()  # it may be busy yet, with more to say about this solve
+            if answer is not None:
+                return answer
+            best = talk.ended(watch, self._memory)
+            if best.status is not Status.CRASHED:
+                break
+        return best
 
     def prepare(self) -> None:
         """Sees to it that a child waits for work, so that no solve's clock pays for its start.
 
         Raises:
-            SetupError: a child does not start.
+            ProcessError: a child does not start.
         """
         process = self._process
         if process is not None and (_has_ended(process) or 2 * process.memory() > self._memory):
@@ -99,83 +107,77 @@ class Child:
             self._process.close()
             self._process = None
 
-    def _solve_once(self, request: Request, report: Report) -> Solution:
-        process = self._process
-        assert process is not None
-        talk = _Talk(process, request.limits.seconds, self._memory)
-        answer: Solution | Exception | None = None
-        best = Solution(Status.CRASHED)
-        try:
-            process.connection.send(request)
-            for message in talk.messages():
-                if not isinstance(message, Progress):
-                    answer = message
-                    break
-                best = _better(best, message)
-                if report(message):
-                    talk.stop()
-        except (EOFError, OSError):
-            message = f"the solver's process {process.obituary()}"
-            raise _Died(replace(best, message=message)) from None
-        finally:
-            if answer is None:
-                self.close()  # it may be busy yet, with more to say about this solve
-        if isinstance(answer, Exception):
-            raise answer
-        return answer or talk.ended(best)
-
-
-class _Died(Exception):
-    """The child died in a solve; what it had streamed."""
-
-    def __init__(self, solution: Solution) -> None:
-        super().__init__(solution.message)
-        self.solution = solution
-
 
 class _Talk:
-    """What a child says during one solve, until its limits are over."""
+    """One solve's conversation with a child.
 
-    def __init__(self, process: Process, seconds: float, memory: float) -> None:
+    Args:
+        process: the child.
+        seconds: limit of the solve.
+        report: is told of what the child streams.
+        best: what was streamed by an earlier child.
+    """
+
+    def __init__(self, process: Process, seconds: float, report: Report, best: Solution) -> None:
         self._process = process
         self._deadline = time.monotonic() + seconds + GRACE
-        self._memory = memory
-        self._look = 0.0
+        self._report = report
+        self._best = best
         self._stopped = False
-        self._too_large = False
+        self._obituary = ""
+        self.answered = False
 
-    def messages(self) -> Iterator[Any]:
-        """Yields messages until time or memory is over."""
-        longest = LONGEST_POLL if self._memory == math.inf else LOOK_SECONDS
-        while (left := self._deadline - time.monotonic()) > 0 and not self._outgrown():
-            if self._process.connection.poll(min(left, longest)):
-                yield self._process.connection.recv()
+    def hold(self, request: Request) -> Solution | None:
+        """The child's answer; None if it died or had to be killed.
 
-    def stop(self) -> None:
+        Raises:
+            Exception: as the back end raised it.
+        """
+        messages = self._until_dead(request)
+        for message in messages:
+            if isinstance(message, Progress):
+                self._best = _better(self._best, message)
+                if self._report(message):
+                    self._stop()
+                continue
+            self.answered = True
+            if isinstance(message, Exception):
+                raise message
+            return message
+        return None
+
+    def ended(self, watch: MemoryWatch, cap: float) -> Solution:
+        """The best that was streamed, and why its solve ended without an answer."""
+        best = replace(self._best, peak_rss_bytes=max(self._best.peak_rss_bytes, watch.peak))
+        if watch.over:
+            message = f"killed: the solver took more memory than {format_bytes(cap)}"
+            return replace(best, status=Status.MEMORY_LIMIT, message=message)
+        if self._obituary:
+            message = f"the solver's process {self._obituary}"
+            return replace(best, status=Status.CRASHED, message=message)
+        message = "killed: the solver ignored its time limit"
+        return replace(best, status=Status.KILLED, message=message)
+
+    def _until_dead(self, request: Request) -> Iterator[Any]:
+        """What the child says until its time is over or it has died."""
+        try:
+            self._process.connection.send(request)
+            while (left := self._deadline - time.monotonic()) > 0:
+                if self._process.connection.poll(min(left, LONGEST_POLL)):
+                    yield self._process.connection.recv()
+        except (EOFError, OSError):
+            self._obituary = self._process.obituary()
+            return
+        with suppress(EOFError, OSError):
+            yield from self._process.rest()
+
+    def _stop(self) -> None:
         """Asks the child to end the solve, once; from then on it has the grace."""
         if not self._stopped:
             self._stopped = True
             self._deadline = min(self._deadline, time.monotonic() + GRACE)
-            self._process.connection.send(STOP)
-
-    def ended(self, best: Solution) -> Solution:
-        """The best that was streamed, and why its solve was killed."""
-        if self._too_large:
-            cap = format_bytes(self._memory)
-            return replace(
-                best,
-                status=Status.MEMORY_LIMIT,
-                message=f"killed: the solver took more memory than {cap}",
-            )
-        return replace(
-            best, status=Status.KILLED, message="killed: the solver ignored its time limit"
-        )
-
-    def _outgrown(self) -> bool:
-        if self._memory < math.inf and time.monotonic() >= self._look:
-            self._look = time.monotonic() + LOOK_SECONDS
-            self._too_large = self._process.memory() > self._memory
-        return self._too_large
+            with suppress(OSError):  # it is gone, which the next message says
+                self._process.connection.send(STOP)
 
 
 def _has_ended(idle: Process) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from multiprocessing.connection import Connection
 
 from bnnray.solvers.interface import Progress, Report, Solution
@@ -26,7 +27,16 @@ def _answer(request: Request, connection: Connection) -> Solution | Exception:
     except MemoryError:
         return Solution(Status.MEMORY_LIMIT, message="the solver found no more memory")
     except Exception as error:  # whatever a solver raises is the parent's to judge
-        return error
+        return _portable(error)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error, or one that says the same where it cannot travel."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _reporter(connection: Connection) -> Report:

@@ -22,7 +22,7 @@ from bnnray.attacks import (
 )
 from bnnray.errors import BugError, LicenceError, UsageError
 from bnnray.solvers import InProcess
-from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon
+from bnnray.threat import Domain, Goal, Norm, Question, Threat, parse_epsilon
 from bnnray.verdicts import Proof, Replay, Status, Verdict
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -159,6 +159,9 @@ class Notes:
     def proved(self, bound, proof) -> None:
         self.told.append((bound, proof))
 
+    def proved_distance(self, least, proof) -> None:
+        self.told.append(("at least", least, proof))
+
 
 def test_a_listener_is_told_of_what_is_better_only():
     question, witness = flippable()
@@ -170,10 +173,24 @@ def test_a_listener_is_told_of_what_is_better_only():
     assert notes.told == ["begun", witness, (question.maximum, Proof.EXACT)]
 
 
+def test_a_proven_distance_outlives_a_cut_off():
+    question, witness = flippable()
+    notes = Notes()
+    search = Search(question, 10.0, 0, InProcess(), minimize=Norm.LINF, listener=notes)
+    search.offer(witness)
+    least = search.distance / 2
+    search.prove_distance(least, Proof.SOLVER)
+    assert notes.told[-1] == ("at least", least, Proof.SOLVER)
+    attack = Milp(MilpSettings(backend="highs", minimize="linf"))
+    found = Found(witness, None, (least, Proof.SOLVER))
+    outcome = attack.cut_off(Task(question, 0), found, Status.KILLED, 7.0)
+    assert (outcome.distance, outcome.distance_bound) == (2 * least, least)
+
+
 def test_what_was_found_before_a_cut_off_is_replayed_and_counts():
     question, witness = flippable()
     attack, task = Milp(MilpSettings(backend="highs")), Task(question, 0)
-    found = Found(witness, question.maximum, Proof.SOLVER)
+    found = Found(witness, (question.maximum, Proof.SOLVER))
     outcome = attack.cut_off(task, found, Status.KILLED, 7.0)
     assert (outcome.verdict, outcome.status) == (Verdict.VULNERABLE, Status.KILLED)
     assert (outcome.seconds, outcome.bound) == (7.0, question.maximum)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from roles import echo, parent
 
 from bnnray.errors import SetupError
 from bnnray.processes import Nursery, Process
+from bnnray.processes.requests import connect
 
 
 def ended(pid: int, seconds: float = 20) -> bool:
@@ -171,3 +173,74 @@ def test_the_next_nursery_removes_what_a_killed_one_left(nursery):
     assert not folder.exists()
     assert ask(Process(nursery.address, echo, "well"), "who?")[0] == "well"
     left.close()
+
+
+def test_a_silent_client_holds_nobody_up(nursery):
+    """Such as one that was stopped before it had sent its request."""
+    process = Process(nursery.ready(), echo, "")
+    silent = connect(nursery.address)
+    process.kill()
+    with pytest.raises(EOFError):
+        process.connection.recv()
+    assert ask(Process(nursery.ready(), echo, "well"), "who?")[0] == "well"
+    silent.close()
+
+
+def test_a_stopped_process_that_is_sent_much_counts_as_dead(nursery, monkeypatch):
+    monkeypatch.setattr("bnnray.processes.process.TALK_SECONDS", 1.0)
+    process = Process(nursery.ready(), echo, "")
+    os.kill(process.pid, signal.SIGSTOP)
+    with pytest.raises(OSError, match="unavailable"):
+        process.connection.send(b"x" * 2**24)
+    process.close()
+    assert ended(process.pid)
+
+
+def test_a_stopped_nursery_is_replaced(nursery, monkeypatch):
+    monkeypatch.setattr("bnnray.processes.nursery.ANSWER_SECONDS", 1.0)
+    process = Process(nursery.ready(), echo, "")
+    os.kill(nursery._process.pid, signal.SIGSTOP)
+    assert ask(Process(nursery.ready(), echo, "fresh"), "who?")[0] == "fresh"
+    assert ended(process.pid)
+
+
+def test_a_nursery_that_is_starting_can_be_closed(monkeypatch, tmp_path):
+    (tmp_path / "roles_that_load_for_ever.py").write_text("import time; time.sleep(3600)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    nursery = Nursery(["roles_that_load_for_ever"])
+    errors: list[SetupError] = []
+
+    def start() -> None:
+        try:
+            nursery.ready()
+        except SetupError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    time.sleep(0.5)
+    nursery.close()
+    thread.join(20)
+    assert "the run is ending" in str(errors[0])
+
+
+def test_a_number_that_is_gone_kills_nobody(nursery):
+    """Process ids come again, numbers do not."""
+    first = Process(nursery.ready(), echo, "")
+    first.close()
+    assert ended(first.pid)
+    second = Process(nursery.ready(), echo, "second")
+    first.pid = second.pid
+    first.kill()
+    assert ask(second, "who?")[0] == "second"
+
+
+def test_what_was_said_before_the_end_is_read(nursery):
+    process = Process(nursery.ready(), echo, "last word")
+    process.connection.send("who?")
+    assert process.connection.poll(20)
+    said = []
+    with contextlib.suppress(EOFError):
+        for message in process.rest():
+            said.append(message)  # noqa: PERF402  the list is wanted also when it raises
+    assert [word for word, _ in said] == ["last word"]

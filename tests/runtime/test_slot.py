@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from hostile import Hostile, HostileSettings
+from hostile import Hostile, HostileBatch, HostileSettings
 from tiny import Size, random_network
 
 from bnnray.attacks import ATTACKS, MilpSettings
@@ -25,7 +25,7 @@ from bnnray.runtime.cluster import Shard
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
 from bnnray.runtime.slot import Slot
-from bnnray.threat import Domain, Question, Threat, parse_epsilon, replay
+from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon, replay
 
 POINTS = 6
 
@@ -33,6 +33,7 @@ POINTS = 6
 @pytest.fixture(autouse=True)
 def hostile(monkeypatch):
     monkeypatch.setitem(ATTACKS, "hostile", Hostile)
+    monkeypatch.setitem(ATTACKS, "hostile batch", HostileBatch)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
 
 
@@ -56,13 +57,14 @@ def context() -> RunContext:
 
 
 def flippable() -> tuple[Network, list[IntArray]]:
-    """A network, and images whose upper corner flips it."""
-    for seed in range(100):
+    """A network, and images of several predicted classes whose upper corner flips it."""
+    for seed in range(10_000):
         rng = np.random.default_rng(seed)
         network = random_network(rng, Size(4, (3,), 3, 5), nasty=False)
         drawn = [rng.integers(0, 6, size=4) for _ in range(100)]
         images = [pixels for pixels in drawn if upper_corner_flips(network, pixels)]
-        if len(images) >= POINTS:
+        classes = {int(network.predict(pixels[None, :], 5)[0]) for pixels in images[:3]}
+        if len(images) >= POINTS and len(classes) == 3:
             return network, images[:POINTS]
     raise AssertionError("no such network")
 
@@ -211,10 +213,79 @@ def searching() -> list[int]:
     return [min(children, key=lambda p: p.pid).pid] if len(children) == 2 else []
 
 
+@pytest.mark.parametrize("targetless", [0, 1, 2])
+def test_units_that_ask_nothing_disturb_no_batch(context, monkeypatch, targetless):
+    """A class cannot be turned into itself: such a unit of a batch has no clock."""
+    monkeypatch.setattr("bnnray.runtime.slot.IDLE_SECONDS", 5.0)
+    keeper = Keeper(context, slots=1)
+    goal = Goal(
+        str(Question(context.networks["net"], context.images[targetless], 5, 0, THREAT).predicted)
+    )
+    units = [replace(u, threat=replace(u.threat, goal=goal)) for u in together("sleep", 3).units]
+    done = keeper.run(Shard(tuple(units)))
+    keeper.close()
+    statuses = {record.row["point"]: record.row["status"] for record in done.records}
+    assert done.error == ""
+    assert statuses == {p: "skipped" if p == targetless else "killed" for p in range(3)}
+
+
+def test_all_units_of_a_killed_batch_count(keeper):
+    done = keeper.run(together("sleep", 3))
+    assert {r.row["status"] for r in done.records} == {"killed"}
+    assert {r.row["verdict"] for r in done.records} == {"vulnerable"}
+
+
+def together(how: str, count: int) -> Shard:
+    """A shard of an attack that is batched."""
+    attack = hostile_to(how, where="search", kind="hostile batch")
+    return shard(*[attack] * count)
+
+
+def test_a_drained_keeper_begins_nothing_new(keeper):
+    done = []
+    slow = hostile_to("well", seconds=1.0, time_limit=60)
+    thread = threading.Thread(target=lambda: done.append(keeper.run(shard(slow, slow, slow))))
+    thread.start()
+    time.sleep(0.7)
+    keeper.drain()
+    thread.join()
+    assert [r.row["point"] for r in done[0].records] == [0]
+    assert done[0].error == ""
+    waiting = keeper.run(shard(slow))
+    assert (waiting.records, waiting.begun) == ([], frozenset())
+
+
+def test_what_had_begun_is_told_from_what_had_not(keeper):
+    done = keeper.run(
+        shard(hostile_to("well"), hostile_to("exit", where="search"), hostile_to("well"))
+    )
+    assert done.begun == {f"{point:032d}" for point in (0, 1)}
+
+
+def test_without_processes_nothing_has_begun(context):
+    keeper = Keeper(context, slots=1)
+    keeper.close()
+    done = keeper.run(shard(hostile_to("well")))
+    assert (done.records, done.begun) == ([], frozenset())
+    assert "no process is started" in done.error
+
+
+def test_a_slot_that_kept_half_of_its_memory_is_replaced(context):
+    """Else the next units would pay for what former ones left behind."""
+    nursery = Nursery(("bnnray.runtime.slot_process", "hostile_registered"))
+    slot = Slot(context, nursery, threading.Event())
+    slot.run(shard(hostile_to("well")))
+    first = slot._process.pid
+    slot._context = replace(context, memory=1.5 * slot._process.memory())
+    assert slot.run(shard(hostile_to("well"))).error == ""
+    assert slot._process.pid != first
+    nursery.close()
+
+
 def test_a_search_that_does_not_even_begin_is_killed(context, monkeypatch):
     monkeypatch.setattr("bnnray.runtime.slot.IDLE_SECONDS", 0.5)
     nursery = Nursery(("bnnray.runtime.slot_process", "hostile_registered"))
-    slot = Slot(context, nursery)
+    slot = Slot(context, nursery, threading.Event())
     done = slot.run(shard(hostile_to("hang at start")))
     nursery.close()
     assert done.records == []
