@@ -24,7 +24,7 @@ from tiny_run import tiny_context, tiny_units
 
 from bnnray.job import Unit
 from bnnray.processes import Process
-from bnnray.results.sink import Row
+from bnnray.results.tables import Row
 from bnnray.runtime import slot_process
 from bnnray.runtime.cluster import Shard
 from bnnray.runtime.keeper import Keeper

@@ -30,7 +30,12 @@ LONGEST_ADDRESS = 100
 ANSWER_SECONDS = 30.0
 """How long a nursery may take to answer before it is replaced, with all that it forked."""
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 READY = b"ready\n"
 
 
