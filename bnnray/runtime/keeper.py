@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 
 from bnnray.processes import Nursery
 from bnnray.runtime import slot_process
@@ -23,6 +24,7 @@ class Keeper:
     def __init__(self, context: RunContext, slots: int) -> None:
         modules = (slot_process.__name__, *CHILD_MODULES, *context.modules)
         self._nursery = Nursery(modules, context.threads)
+        self._draining = threading.Event()
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for _ in range(slots):
             self._free.put(Slot(context, self._nursery))
@@ -31,9 +33,13 @@ class Keeper:
         """Runs the units of a shard, which share attack, model and threat, in a free slot."""
         slot = self._free.get()
         try:
-            return slot.run(shard)
+            return ShardDone(shard) if self._draining.is_set() else slot.run(shard)
         finally:
             self._free.put(slot)
+
+    def drain(self) -> None:
+        """Starts nothing more."""
+        self._draining.set()
 
     def close(self) -> None:
         """Ends every slot's processes, busy or not."""
