@@ -150,8 +150,8 @@ def test_a_keeper_that_raises_is_not_lost(nodes, empty_run):
 def test_a_busy_keeper_is_drained_at_once(nodes, tiny_run):
     """What waits behind a shard that runs must not begin."""
     long = PgdSettings(time_limit=8, iterations=10**8)
-    threat = Threat(parse_epsilon("0.1"), Domain.GRID, 5)
-    shards = [Shard((Unit(f"key{n}", f"{n:032d}", "net", 0, threat, long),)) for n in range(3)]
+    threat = Threat(parse_epsilon("0.5"), Domain.GRID, 5)
+    shards = [Shard((Unit(f"{n:032d}", f"{n:032d}", "net", 0, threat, long),)) for n in range(3)]
     with closing(RayCluster(nodes.address)) as cluster:
         cluster.start(tiny_run, 1)
         place = wait_for_places(cluster, 3)[0]
@@ -215,7 +215,7 @@ def tiny_run(empty_run) -> RunContext:
 
 
 def wait_for_a_search() -> None:
-    """Until a slot's process has its solver's beside it."""
+    """Until a keeper has its nursery and a process that the nursery forked."""
     deadline = time.monotonic() + 60
     while not any(_searches(keeper) for keeper in keeper_processes()):
         assert time.monotonic() < deadline
