@@ -63,6 +63,9 @@ class Buffer:
         """Takes records."""
         self._records.extend(records)
 
+    def __len__(self) -> int:
+        return len(self._records)
+
     @property
     def due(self) -> bool:
         """Whether it is time, by seconds or by count."""

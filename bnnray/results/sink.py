@@ -21,6 +21,11 @@ class Sink(Protocol):
         """Makes all that was taken final."""
         ...
 
+    @property
+    def unwritten(self) -> int:
+        """Records that were taken and are not known to be final."""
+        ...
+
 
 class MemorySink:
     """Keeps records in memory: the fake."""
@@ -33,6 +38,11 @@ class MemorySink:
 
     def flush(self) -> None:
         """Everything is where it stays."""
+
+    @property
+    def unwritten(self) -> int:
+        """None."""
+        return 0
 
 
 class ParquetSink:
@@ -67,3 +77,8 @@ class ParquetSink:
         while self._unwritten:
             write_batch(self._folder, self._unwritten[0].id, self._unwritten[0].records)
             self._unwritten.popleft()
+
+    @property
+    def unwritten(self) -> int:
+        """Records that were taken and are not in a part yet."""
+        return len(self._buffer) + sum(len(batch.records) for batch in self._unwritten)

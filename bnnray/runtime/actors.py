@@ -6,11 +6,15 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from bnnray.errors import SetupError
 from bnnray.models import EpochRecord, Model, train_model
 from bnnray.results import Record, write_batch
 from bnnray.runtime.cluster import Shard, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
+
+Returned = tuple[Sequence[Record], str, frozenset[str]]
+"""The records of the units that ended, why others have none, and which had begun."""
 
 
 class KeeperActor:
@@ -24,20 +28,35 @@ class KeeperActor:
         self._slots = slots
         self._lock = threading.Lock()
         self._keeper: Keeper | None = None
+        self._draining = False
 
     def ping(self) -> None:
         """Answers: the keeper is up."""
 
-    def run(self, context: RunContext, shard: Shard) -> tuple[Sequence[Record], str]:
-        """Runs a shard in a free slot; called by as many threads as there are slots.
-
-        Returns:
-            The records of the units that ended, and why others have none.
-        """
+    def drain(self) -> None:
+        """Starts nothing more."""
         with self._lock:
-            keeper = self._keeper = self._keeper or Keeper(context, self._slots)
+            self._draining = True
+            if self._keeper is not None:
+                self._keeper.drain()
+
+    def run(self, context: RunContext, shard: Shard) -> Returned:
+        """Runs a shard in a free slot; called by as many threads as there are slots."""
+        try:
+            keeper = self._ready(context)
+        except (SetupError, OSError) as error:
+            return (), f"the keeper cannot start: {error}", frozenset()
+        if keeper is None:
+            return (), "", frozenset()
         done = keeper.run(shard)
-        return done.records, done.error
+        return done.records, done.error, done.begun
+
+    def _ready(self, context: RunContext) -> Keeper | None:
+        """The keeper, made by the first call; none during a drain."""
+        with self._lock:
+            if self._keeper is None and not self._draining:
+                self._keeper = Keeper(context, self._slots)
+            return self._keeper
 
 
 class ModelActor:

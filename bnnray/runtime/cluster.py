@@ -39,6 +39,11 @@ class Shard:
     units: tuple[Unit, ...]
     attempt: int = 1
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """Of its units."""
+        return frozenset(unit.key for unit in self.units)
+
 
 @dataclass(frozen=True, eq=False)
 class ShardDone:
@@ -49,7 +54,8 @@ class ShardDone:
         records: of the units that ended.
         error: why the others have none.
         keeper_lost: whether the whole keeper died, so that any unit in it may be the reason.
-        begun: keys of the units that had begun.
+        begun: keys of the units whose clocks ran before it ended; only these may be the reason
+            where the keeper is not lost.
     """
 
     shard: Shard
@@ -57,6 +63,15 @@ class ShardDone:
     error: str = ""
     keeper_lost: bool = False
     begun: frozenset[str] = frozenset()
+
+    def blames(self, unit: Unit) -> bool:
+        """Whether a unit without a record may be why there is none."""
+        return self.keeper_lost or unit.key in self.begun
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether the keeper is well and yet nothing of the shard began."""
+        return not (self.keeper_lost or self.begun or self.records)
 
 
 @dataclass(frozen=True)
@@ -92,16 +107,22 @@ class Cluster(Protocol):
         """Starts the workers of a run."""
         ...
 
-    def places(self) -> Sequence[Place]:
+    def places(self, useful: Callable[[Place], bool]) -> Sequence[Place]:
         """The keepers that take shards now; they come and go with their nodes.
 
+        Args:
+            useful: whether a keeper can do anything of what is left.
+
         Raises:
-            SetupError: there has been none for too long.
+            SetupError: there has been no useful one for too long.
         """
         ...
 
-    def sink(self, folder: Path) -> Sink:
-        """Where records go."""
+    def sink(self, folder: Path, check: Callable[[], None]) -> Sink:
+        """Where records go.
+
+        While a flush waits it calls ``check`` several times a second; what that raises ends it.
+        """
         ...
 
     def submit(self, shard: Shard, place: Place) -> None:
@@ -111,6 +132,11 @@ class Cluster(Protocol):
     def collect(self, timeout: float) -> list[ShardDone]:
         """Shards that came back, the same objects that were handed out; waits for the first of
         them, ``timeout`` seconds at most."""
+        ...
+
+    def drain(self) -> None:
+        """Has the keepers start nothing more: shards come back after the unit, or the batch, that
+        runs, and those where nothing runs at once."""
         ...
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from bnnray.runtime.cluster import GPU, Cluster, Place, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
 from bnnray.runtime.records import crashed
+from bnnray.runtime.sickness import Sickness
 from bnnray.runtime.waiting import ATTEMPTS, Offer, Ticket, Waiting
 from bnnray.verdicts import FAILED, Status
 
@@ -49,7 +50,7 @@ class Driver:
     """Runs units on a cluster.
 
     A unit whose worker died is tried again, in a shard of its own; after the last attempt it is
-    recorded as crashed.
+    recorded as crashed. One that had not begun is put back, and nothing is held against it.
 
     Args:
         cluster: started.
@@ -69,6 +70,8 @@ class Driver:
         self._running: dict[Shard, tuple[Ticket, Place]] = {}
         self._load: Counter[Place] = Counter()
         self._closed: set[Place] = set()
+        self._sickness = Sickness()
+        self._drained = False
         self._account = SlotAccount()
         self._units = self._failed = self._retried = 0
 
@@ -77,7 +80,7 @@ class Driver:
 
         Raises:
             KeyboardInterrupt: Ctrl-C came twice.
-            SetupError: the cluster is lost.
+            SetupError: the cluster is lost, or none of it can start anything.
             StorageError: the sink cannot write.
         """
         self._waiting = Waiting(units)
@@ -87,23 +90,39 @@ class Driver:
             self._sink.flush()
 
     def done(self) -> Done:
-        """What was done until now."""
-        return Done(self._units, self._failed, self._retried, self._account.use())
+        """What was done until now; units whose rows are not on disk will be done again."""
+        return Done(
+            self._units - self._sink.unwritten, self._failed, self._retried, self._account.use()
+        )
 
     def _loop(self, drain: Drain, grace: float) -> None:
         deadline: float | None = None
         while self._running or (self._waiting and not drain.requested):
             if drain.at_once:
                 raise KeyboardInterrupt
-            places = self._cluster.places()
+            places = self._cluster.places(self._useful)
             if drain.requested:
+                self._drain()
                 deadline = deadline or time.monotonic() + grace
                 if time.monotonic() >= deadline:
                     break
             else:
-                self._hand_out(places)
+                self._check_health(places)
+                self._hand_out([place for place in places if not self._sickness.rests(place)])
             self._note(places)
             self._take()
+
+    def _useful(self, place: Place) -> bool:
+        return not self._waiting or self._load[place] > 0 or self._waiting.suits(place)
+
+    def _drain(self) -> None:
+        if not self._drained:
+            self._drained = True
+            self._cluster.drain()
+
+    def _check_health(self, places: Sequence[Place]) -> None:
+        if not self._running:
+            self._sickness.check([place for place in places if self._waiting.suits(place)])
 
     def _hand_out(self, places: Sequence[Place]) -> None:
         """Fills the keepers, always that with most free slots."""
@@ -161,14 +180,24 @@ class Driver:
             self._on_records(records)
 
     def _again(self, done: ShardDone) -> Iterator[Record]:
-        """Puts units without a record back, or gives them one if it was their last attempt."""
+        """Puts units without a record back, or gives them one if it was their last attempt; during
+        a drain they stay undone."""
         ticket, place = self._running.pop(done.shard)
         self._load[place] -= 1
         self._closed.discard(place)
+        self._sickness.took(place, done)
         ended = {record.row["key"] for record in done.records}
-        for unit in done.shard.units:
-            if unit.key in ended:
-                continue
+        left = [unit for unit in done.shard.units if unit.key not in ended]
+        if left and not self._drained:
+            self._waiting.put_back(ticket, [unit for unit in left if not done.blames(unit)])
+            yield from self._retry(
+                [unit for unit in left if done.blames(unit)], ticket, place, done
+            )
+
+    def _retry(
+        self, units: Sequence[Unit], ticket: Ticket, place: Place, done: ShardDone
+    ) -> Iterator[Record]:
+        for unit in units:
             again = ticket.again(unit, place.node, done.keeper_lost)
             if again is None:
                 reason = f"{ATTEMPTS} attempts; the last: {done.error or 'no record came'}"

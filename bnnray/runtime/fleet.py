@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,9 @@ LOST_SECONDS = 60.0
 START_SECONDS = 300.0
 """How long a run waits for a keeper on the nodes that there are."""
 
+CONTROL = "control"
+"""The actors' concurrency group for what must not wait behind shards that run."""
+
 GPU_SECONDS = 30.0
 """How long a run waits for the keeper on a GPU before the other slots take its units."""
 
@@ -36,6 +39,10 @@ class Member:
     place: Place
     actor: Any
     ping: Any
+
+    def ask(self) -> None:
+        """Pings the actor."""
+        self.ping = control(self.actor.ping).remote()
 
 
 class Fleet:
@@ -64,18 +71,21 @@ class Fleet:
         if on_gpu:
             self._ray.wait(on_gpu, timeout=GPU_SECONDS)
 
-    def places(self) -> list[Place]:
+    def places(self, useful: Callable[[Place], bool]) -> list[Place]:
         """The keepers that are well.
 
+        Args:
+            useful: whether a keeper can do anything of what is left.
+
         Raises:
-            SetupError: there has been none for too long.
+            SetupError: there has been no useful one for too long.
         """
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._look()
         for keeper in [k for k in self._keepers.values() if k.ping is not None]:
             self._listen(keeper)
         found = [k.place for k in self._keepers.values() if k.ping is None]
-        self._check(found)
+        self._check([place for place in found if useful(place)])
         return found
 
     def actor(self, place: Place) -> Any:
@@ -86,7 +96,12 @@ class Fleet:
         """A call of a keeper failed: it gets no more until it has answered."""
         keeper = self._keepers.get(place.name)
         if keeper is not None and keeper.ping is None:
-            keeper.ping = keeper.actor.ping.remote()
+            keeper.ask()
+
+    def drain(self) -> None:
+        """Has the keepers start nothing more; what has not reached one yet finds it so."""
+        for keeper in self._keepers.values():
+            control(keeper.actor.drain).remote()
 
     def close(self) -> None:
         """Ends every keeper; their children end with them."""
@@ -110,8 +125,9 @@ class Fleet:
 
     def _add(self, pool: str, slots: int, node: str) -> None:
         place = Place(f"keeper-{next(self._numbers)}", node, pool, slots)
-        actor = self._make(slots, node, int(pool == GPU))
-        self._keepers[place.name] = Member(place, actor, actor.ping.remote())
+        keeper = Member(place, self._make(slots, node, int(pool == GPU)), None)
+        keeper.ask()
+        self._keepers[place.name] = keeper
 
     def _drop(self, name: str) -> None:
         self._ray.kill(self._keepers.pop(name).actor)
@@ -124,13 +140,13 @@ class Fleet:
             self._ray.get(keeper.ping)
             keeper.ping = None
         except self._ray.exceptions.ActorUnavailableError:
-            keeper.ping = keeper.actor.ping.remote()
+            keeper.ask()
         except self._ray.exceptions.RayError:
             self._drop(keeper.place.name)
 
-    def _check(self, found: list[Place]) -> None:
+    def _check(self, useful: Sequence[Place]) -> None:
         now = time.monotonic()
-        if found:
+        if useful:
             self._node_seen = self._place_seen = now
         if now - self._node_seen >= LOST_SECONDS:
             raise SetupError(
@@ -139,8 +155,8 @@ class Fleet:
             )
         if now - self._place_seen >= START_SECONDS:
             raise SetupError(
-                f"no keeper on the Ray cluster has answered for {START_SECONDS:.0f} s; "
-                "see Ray's logs, and run the same command again"
+                "no keeper on the Ray cluster that could run what is left has answered for "
+                f"{START_SECONDS:.0f} s; see Ray's logs, and run the same command again"
             )
 
     def _nodes(self) -> Mapping[str, int]:
@@ -150,3 +166,8 @@ class Fleet:
             for node in self._ray.nodes()
             if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
         }
+
+
+def control(method: Any) -> Any:
+    """A method of a keeper's actor that answers while all its slots are busy."""
+    return method.options(concurrency_group=CONTROL)

@@ -204,6 +204,11 @@ class LeasedSink:
         self._lease.check()
         self._sink.flush()
 
+    @property
+    def unwritten(self) -> int:
+        """Records that were taken and are not known to be final."""
+        return self._sink.unwritten
+
 
 def _take(path: Path, note: Note, times: LeaseTimes, stop: Callable[[], bool]) -> Lease:
     mine = _new_lease()

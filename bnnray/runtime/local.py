@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import platform
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -43,10 +44,10 @@ class LocalCluster:
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
         self._places = [Place("local", platform.node(), SLOTS, slots)]
 
-    def places(self) -> Sequence[Place]:
+    def places(self, useful: Callable[[Place], bool]) -> Sequence[Place]:
         return self._places
 
-    def sink(self, folder: Path) -> Sink:
+    def sink(self, folder: Path, check: Callable[[], None]) -> Sink:
         return ParquetSink(folder)
 
     def submit(self, shard: Shard, place: Place) -> None:
@@ -55,10 +56,16 @@ class LocalCluster:
         self._running[self._pool.submit(self._keeper.run, shard)] = shard
 
     def collect(self, timeout: float) -> list[ShardDone]:
+        if not self._running:
+            time.sleep(timeout)
         done, _ = concurrent.futures.wait(
             self._running, timeout, return_when=concurrent.futures.FIRST_COMPLETED
         )
         return [self._done(future) for future in done]
+
+    def drain(self) -> None:
+        assert self._keeper is not None
+        self._keeper.drain()
 
     def close(self) -> None:
         for future in self._running:
@@ -72,5 +79,5 @@ class LocalCluster:
         shard = self._running.pop(future)
         error = future.exception()
         if error is not None:
-            return ShardDone(shard, error=f"{type(error).__name__}: {error}")
+            return ShardDone(shard, error=f"{type(error).__name__}: {error}", begun=shard.keys)
         return future.result()

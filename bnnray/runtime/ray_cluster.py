@@ -21,7 +21,7 @@ from bnnray.results import Sink
 from bnnray.runtime.actors import KeeperActor, ModelActor, SinkActor
 from bnnray.runtime.cluster import Place, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
-from bnnray.runtime.fleet import Fleet
+from bnnray.runtime.fleet import CONTROL, Fleet
 from bnnray.runtime.remote_sink import RemoteSink
 
 POLL_SECONDS = 0.2
@@ -89,14 +89,14 @@ class RayCluster:
             self._model = None
         self._fleet = Fleet(self._ray, self._keeper, cpus_per_solve)
 
-    def places(self) -> Sequence[Place]:
+    def places(self, useful: Callable[[Place], bool]) -> Sequence[Place]:
         assert self._fleet is not None
-        return self._fleet.places()
+        return self._fleet.places(useful)
 
-    def sink(self, folder: Path) -> Sink:
+    def sink(self, folder: Path, check: Callable[[], None]) -> Sink:
         here = self._ray.get_runtime_context().get_node_id()
         writer = self._actor(SinkActor, scheduling_strategy=_on_node(here))
-        return RemoteSink(self._ray, lambda: writer.remote(str(folder.resolve())))
+        return RemoteSink(self._ray, lambda: writer.remote(str(folder.resolve())), check)
 
     def submit(self, shard: Shard, place: Place) -> None:
         assert self._fleet is not None
@@ -114,6 +114,10 @@ class RayCluster:
                 found.append(self._done(*self._returned.get_nowait()))
         return found
 
+    def drain(self) -> None:
+        assert self._fleet is not None
+        self._fleet.drain()
+
     def close(self) -> None:
         if self._fleet is not None:
             self._fleet.close()
@@ -122,15 +126,16 @@ class RayCluster:
     def _done(self, shard: Shard, place: Place, future: Future[Any]) -> ShardDone:
         errors = self._ray.exceptions
         try:
-            records, error = future.result()
+            records, error, begun = future.result()
         except errors.RayTaskError as raised:
-            return ShardDone(shard, error=f"the keeper raised {_last_line(raised)}")
+            error = f"the keeper raised {_last_line(raised)}"
+            return ShardDone(shard, error=error, begun=shard.keys)
         except errors.RayError as raised:
             assert self._fleet is not None
             self._fleet.doubt(place)
             error = f"the keeper died: {_first_line(raised)}"
             return ShardDone(shard, error=error, keeper_lost=True)
-        return ShardDone(shard, records, error)
+        return ShardDone(shard, records, error, begun=begun)
 
     def get(self, reference: Any) -> Any:
         """The result of a remote call; its errors are raised as they were there.
@@ -152,12 +157,13 @@ class RayCluster:
             KeeperActor,
             num_gpus=gpus,
             max_concurrency=slots,
+            concurrency_groups={CONTROL: 1},
             max_restarts=-1,
             scheduling_strategy=_on_node(node) if node else "DEFAULT",
         ).remote(slots)
 
     def _actor(self, kind: type[Any], **options: Any) -> Any:
-        return self._ray.remote(kind).options(num_cpus=0, **options)
+        return self._ray.remote(num_cpus=0, **options)(kind)
 
     def _gpus(self) -> int:
         return min(1, int(self._ray.cluster_resources().get("GPU", 0)))

@@ -10,6 +10,8 @@ from typing import Any
 from bnnray.errors import SetupError
 from bnnray.results import Batch, Buffer, Record
 
+POLL_SECONDS = 0.2
+
 MOST_DEATHS = 3
 """Actors that may die on one batch."""
 
@@ -25,10 +27,13 @@ class RemoteSink:
     Args:
         ray: the module, which only the executor imports.
         start: starts an actor with the method ``write(batch_id, records)``.
+        check: called while a flush waits; what it raises ends the wait, as a file server that
+            hangs would not.
     """
 
-    def __init__(self, ray: Any, start: Callable[[], Any]) -> None:
+    def __init__(self, ray: Any, start: Callable[[], Any], check: Callable[[], None]) -> None:
         self._ray = ray
+        self._check = check
         self._start = start
         self._writer = start()
         self._buffer = Buffer()
@@ -61,11 +66,17 @@ class RemoteSink:
         while self._waiting or self._sent:
             self._send()
             oldest = next(iter(self._sent))
-            self._ray.wait([oldest])
-            self._confirm([oldest])
+            self._confirm(self._finished([oldest], POLL_SECONDS))
+            self._check()
 
-    def _finished(self, references: list[Any]) -> list[Any]:
-        done, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
+    @property
+    def unwritten(self) -> int:
+        """Records that no actor has confirmed."""
+        batches = [*self._waiting, *self._sent.values()]
+        return len(self._buffer) + sum(len(batch.records) for batch in batches)
+
+    def _finished(self, references: list[Any], seconds: float = 0) -> list[Any]:
+        done, _ = self._ray.wait(references, num_returns=len(references), timeout=seconds)
         return done
 
     def _send(self) -> None:

@@ -12,7 +12,7 @@ from typing import Protocol
 import tomli_w
 
 from bnnray.datasets import Dataset, load_dataset
-from bnnray.errors import Interrupted, LicenceError, StorageError
+from bnnray.errors import LicenceError, StorageError
 from bnnray.job import Job, Unit, check_job, make_units
 from bnnray.models import EpochRecord, Model
 from bnnray.network import Network
@@ -29,6 +29,8 @@ from bnnray.runtime.rerun import Rerun
 from bnnray.runtime.resume import resume, write_units
 from bnnray.runtime.session import Session
 from bnnray.solvers import check_licence
+
+BEFORE = "before anything was attacked; the same command starts again"
 
 
 @dataclass(frozen=True)
@@ -93,22 +95,24 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
     Raises:
         BnnrayError: what is wrong and what to do; nothing is half-written.
     """
-    data = load_dataset(job.data.dataset, job.data.split, options.data_dir, job.data.classes)
-    check_job(job, data)
-    splits = training_splits(job, data, options.data_dir)
-    models = read_models(job, data)
-    _check_licences(job)
-    folder = RunFolder(options.runs_dir / job.name)
-    folder.claim(job.name)
-    with (
-        hold_lease(folder.path, listener.note) as lease,
-        closing(_make_cluster(options)) as cluster,
-        draining() as drain,
-    ):
-        run = _Run(job, options, listener, folder, Session(folder, job.name), lease, cluster, drain)
-        models |= run.train(splits)
-        lease.check()
-        return run.attack(data, {name: model.network for name, model in models.items()})
+    with draining() as drain:
+        data = load_dataset(job.data.dataset, job.data.split, options.data_dir, job.data.classes)
+        check_job(job, data)
+        splits = training_splits(job, data, options.data_dir)
+        models = read_models(job, data)
+        _check_licences(job)
+        drain.check(BEFORE)
+        folder = RunFolder(options.runs_dir / job.name)
+        folder.claim(job.name)
+        with hold_lease(folder.path, listener.note) as lease:
+            drain.check(BEFORE)
+            with closing(_make_cluster(options)) as cluster:
+                drain.check(BEFORE)
+                session = Session(folder, job.name)
+                run = _Run(job, options, listener, folder, session, lease, cluster, drain)
+                models |= run.train(splits)
+                lease.check()
+                return run.attack(data, {name: model.network for name, model in models.items()})
 
 
 def _make_cluster(options: RunOptions) -> Cluster:
@@ -145,17 +149,16 @@ class _Run:
 
     def _check_training(self) -> None:
         self.lease.check()
-        if self.drain.requested:
-            raise Interrupted(
-                "interrupted while a network was trained; the same command trains it anew"
-            )
+        self.drain.check("while a network was trained; the same command trains it anew")
 
     def attack(self, data: Dataset, networks: Mapping[str, Network]) -> RunResult:
         """Lists the units and runs those that are left."""
-        units = make_units(self.job, data, networks)
-        left = self._resume(units)
-        digests = {name: network.digest for name, network in networks.items()}
-        self.session.describe(provenance(self.job.name, digests, data.digest))
+        self.drain.check(BEFORE)
+        with self.drain.noting():
+            units = make_units(self.job, data, networks)
+            left = self._resume(units)
+            digests = {name: network.digest for name, network in networks.items()}
+            self.session.describe(provenance(self.job.name, digests, data.digest))
         self.listener.begin(len(units), len(units) - len(left))
         done = self._search(left, data, networks)
         return RunResult(self.folder, len(units), len(left) - done.units, done.failed)
@@ -164,13 +167,15 @@ class _Run:
         if not left:
             self._note(Done(), 0)
             return Done()
+        self.drain.check(BEFORE)
         number = self.session.number
         driver = self._driver(make_context(self.job, number, data, networks, left, versions()))
-        try:
-            driver.run(left, self.drain, self.options.grace)
-            return driver.done()
-        finally:
-            self._note(driver.done(), len(left))
+        with self.drain.noting():
+            try:
+                driver.run(left, self.drain, self.options.grace)
+                return driver.done()
+            finally:
+                self._note(driver.done(), len(left))
 
     def _note(self, done: Done, left: int) -> None:
         """Says in run.json what came of it, where that is possible; nothing depends on it."""
@@ -187,7 +192,8 @@ class _Run:
 
     def _driver(self, context: RunContext) -> Driver:
         self.cluster.start(context, self.job.resources.cpus_per_solve)
-        sink = LeasedSink(self.cluster.sink(self.folder.path), self.lease)
+        sink = self.cluster.sink(self.folder.path, self.drain.check_last)
+        sink = LeasedSink(sink, self.lease)
         return Driver(self.cluster, sink, context, self.listener.finished)
 
 

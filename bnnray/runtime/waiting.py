@@ -18,7 +18,7 @@ LARGEST_SHARD = 16
 
 
 ATTEMPTS = 3
-"""How often a unit is tried whose workers die."""
+"""How often a unit is tried under which workers die."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,8 @@ class Offer:
 
 
 class Waiting:
-    """Units that wait: first those to be tried again, then those with the longest cutoffs.
+    """Units that wait: first those to be tried again, then those that were handed out and had not
+    begun, then those with the longest cutoffs.
 
     Args:
         units: to run.
@@ -103,6 +104,18 @@ class Waiting:
     def again(self, ticket: Ticket) -> None:
         """Takes a unit back."""
         self._retries.append(ticket)
+
+    def put_back(self, ticket: Ticket, units: Sequence[Unit]) -> None:
+        """Takes units of a ticket back that had not begun: it is as if they were never handed
+        out, but that they come before others."""
+        if units and ticket.shard.attempt > 1:
+            self._retries.insert(0, ticket)
+        elif units:
+            self._new[is_batched(units[0])].put_back(units)
+
+    def suits(self, place: Place) -> bool:
+        """Whether a keeper can run anything that waits, if need be without the others."""
+        return place.pool != GPU or bool(self._new[True]) or any(map(_is_batched, self._retries))
 
     def take(self, offer: Offer) -> Ticket | None:
         """What this keeper gets, if there is anything for it.
@@ -155,6 +168,11 @@ class Queue:
         """Cutoff of the next unit in seconds; 0 without one."""
         return self._searches[0][0].attack.time_limit if self._searches else 0.0
 
+    def put_back(self, units: Sequence[Unit]) -> None:
+        """Takes units of one search back to the front."""
+        self._searches.appendleft(deque(units))
+        self._left += len(units)
+
     def take(self, largest: int) -> tuple[Unit, ...]:
         """Takes units of one search off the queue: one, or up to ``largest`` short or batched."""
         search = self._searches[0]
@@ -174,6 +192,10 @@ def shard_size(left: int, slots: int) -> int:
 def is_batched(unit: Unit) -> bool:
     """Whether the unit's attack searches several questions together."""
     return attack_type(unit.attack.kind).batched
+
+
+def _is_batched(ticket: Ticket) -> bool:
+    return is_batched(ticket.shard.units[0])
 
 
 def _share(unit: Unit) -> bool:

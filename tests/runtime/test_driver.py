@@ -1,9 +1,10 @@
-"""The loop, on a fake cluster: order, room, deaths and retries, drain."""
+"""The loop, on a fake cluster: order, room, deaths and retries, sick keepers, drain."""
 
 from __future__ import annotations
 
 import math
 import random
+import time
 from collections import Counter, deque
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from tiny import Size, random_network
 
 from bnnray.attacks import MilpSettings, PgdSettings, failed
-from bnnray.errors import SetupError
+from bnnray.errors import SetupError, StorageError
 from bnnray.job import Unit
-from bnnray.results import MemorySink
+from bnnray.results import MemorySink, ParquetSink
+from bnnray.runtime import sickness
 from bnnray.runtime.cluster import GPU, SLOTS, Place, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
@@ -66,6 +68,7 @@ class FakeCluster:
         places: the keepers.
         dies: whether the slot's process dies under this unit, at this attempt.
         kills: whether the whole keeper dies under this unit, at this attempt.
+        sick: whether a keeper cannot start anything now.
         on_collect: called first by collect.
         choose: which of the running shards ends next.
     """
@@ -76,6 +79,7 @@ class FakeCluster:
         places=ONE,
         dies=lambda unit, attempt: False,
         kills=lambda unit, attempt: False,
+        sick=lambda place: False,
         on_collect=lambda: None,
         choose=lambda running: running[0],
     ) -> None:
@@ -83,14 +87,20 @@ class FakeCluster:
         self.all = list(places)
         self.dies = dies
         self.kills = kills
+        self.sick = sick
+        self.drains = 0
         self.on_collect = on_collect
         self.choose = choose
         self.held: dict[Place, deque[Shard]] = {place: deque() for place in places}
         self.submitted: list[tuple[Place, Shard]] = []
         self.most = 0
+        self.tries = Counter[str]()
 
-    def places(self):
+    def places(self, useful):
         return self.all
+
+    def drain(self):
+        self.drains += 1
 
     def submit(self, shard, place) -> None:
         assert place in self.all
@@ -106,14 +116,19 @@ class FakeCluster:
             for shard in list(held)[: place.slots]
         ]
         if not running:
+            time.sleep(0.001)
             return []
         place, shard = self.choose(running)
+        if self.sick(place):
+            self.held[place].remove(shard)
+            return [ShardDone(shard, error="no process can be started")]
         if any(self.kills(u, shard.attempt) for u in shard.units):
             return self.lose(place)
         self.held[place].remove(shard)
         return [self.end(shard)]
 
     def lose(self, place):
+        self.tries.update(key for shard in self.held[place] for key in shard.keys)
         lost = [ShardDone(shard, error="gone", keeper_lost=True) for shard in self.held[place]]
         self.held[place].clear()
         return lost
@@ -122,7 +137,10 @@ class FakeCluster:
         alive = [not self.dies(unit, shard.attempt) for unit in shard.units]
         ended = alive.index(False) if False in alive else len(alive)
         records = [self.record(unit, shard.attempt) for unit in shard.units[:ended]]
-        return ShardDone(shard, records, "" if all(alive) else "the slot's process died")
+        error = "" if all(alive) else "the slot's process died"
+        begun = frozenset(unit.key for unit in shard.units[: ended + 1])
+        self.tries.update(begun)
+        return ShardDone(shard, records, error, begun=begun)
 
     def record(self, unit, attempt):
         span = Span(now(), now(), 0.0, attempt)
@@ -211,7 +229,7 @@ def test_a_unit_that_always_dies_is_recorded_after_its_last_attempt(context):
     assert set(tries[:2]) == {"node a", "node b"}
 
 
-def test_units_behind_one_that_dies_in_a_shard_end_alone(context):
+def test_units_behind_one_that_dies_in_a_shard_had_not_begun_and_lose_no_attempt(context):
     units = [unit(p, SHORT) for p in range(POINTS)]
     cluster = FakeCluster(context, dies=lambda u, attempt: u.point == 2 and attempt < 3)
     done, rows = drive(cluster, units)
@@ -219,9 +237,9 @@ def test_units_behind_one_that_dies_in_a_shard_end_alone(context):
     assert all(len(s.units) == 1 for _, s in cluster.submitted if s.attempt > 1)
     attempts = {row["point"]: row["attempt"] for row in rows}
     first = cluster.submitted[0][1]
-    assert attempts[2] == 3
-    assert [attempts[u.point] for u in first.units[3:]] == [2] * (len(first.units) - 3)
-    assert Counter(attempts.values())[1] == POINTS - len(first.units) + 2
+    assert len(first.units) > 3
+    assert attempts == {point: 3 if point == 2 else 1 for point in range(POINTS)}
+    assert done.retried == 2
 
 
 @pytest.mark.parametrize("places", [ONE, TWO, WITH_GPU], ids=["one", "two", "gpu"])
@@ -256,7 +274,7 @@ def test_whatever_dies_each_unit_has_one_row_with_its_attempt(context, seed):
     )
     done, rows = drive(cluster, units)
     assert sorted(row["key"] for row in rows) == sorted(u.key for u in units)
-    tries = Counter(u.key for _, shard in cluster.submitted for u in shard.units)
+    tries = cluster.tries
     for row in rows:
         poison = deaths[row["key"]] >= ATTEMPTS
         assert (row["status"] == "crashed") == poison
@@ -300,13 +318,128 @@ def test_while_keepers_come_and_go_each_unit_has_one_row(context, seed):
         assert (row["status"] == "crashed") == (losses[row["key"]] >= ATTEMPTS)
 
 
+@pytest.fixture
+def quick_sickness(monkeypatch):
+    """Milliseconds for seconds."""
+    for name in ("FIRST_DELAY", "LONGEST_DELAY", "STUCK_SECONDS"):
+        monkeypatch.setattr(sickness, name, getattr(sickness, name) / 1000)
+
+
+@pytest.mark.parametrize("sick", [TWO[0], WITH_GPU[-1]], ids=["slots", "gpu"])
+def test_a_keeper_that_starts_nothing_costs_no_unit_an_attempt(context, sick):
+    cluster = FakeCluster(context, WITH_GPU, sick=lambda place: place == sick)
+    units = [unit(p, a) for a in (PGD, MILP, SHORT) for p in range(POINTS)]
+    done, rows = drive(cluster, units)
+    assert (done.units, done.failed, done.retried) == (len(units), 0, 0)
+    assert {row["attempt"] for row in rows} == {1}
+    tried = sum(place == sick for place, _ in cluster.submitted)
+    assert 1 <= tried <= 2 * (sick.slots + 1), "it gets nothing while it rests"
+
+
+def test_retries_are_not_lost_to_a_sick_keeper(context):
+    """A unit that died on one node avoids it; the other one cannot start anything for a while."""
+    poison, returns = unit(3, MILP), iter(range(10))
+    cluster = FakeCluster(
+        context,
+        TWO,
+        dies=lambda u, attempt: u == poison and attempt == 1,
+        sick=lambda place: place == TWO[1] and next(returns, 10) < 4,
+    )
+    done, rows = drive(cluster, [unit(p, MILP) for p in range(POINTS)])
+    assert (done.units, done.failed) == (POINTS, 0)
+    assert {row["attempt"] for row in rows if row["key"] != poison.key} == {1}
+    assert {row["attempt"] for row in rows if row["key"] == poison.key} == {2}
+
+
+def test_units_that_are_put_back_come_before_others(context, quick_sickness):
+    first = iter([True])
+    cluster = FakeCluster(
+        context, (Place("k", "node", SLOTS, 1),), sick=lambda _: next(first, False)
+    )
+    drive(cluster, [unit(p, MILP) for p in range(POINTS)])
+    tried = [shard.units[0].point for _, shard in cluster.submitted]
+    assert tried[:3] == [0, 1, 0]
+    assert tried[3:] == list(range(2, POINTS))
+
+
+def test_a_keeper_that_is_well_again_is_used(context, quick_sickness):
+    returns = iter(range(1000))
+    cluster = FakeCluster(context, sick=lambda place: next(returns) % 10 < 5)
+    done, rows = drive(cluster, [unit(p, MILP) for p in range(POINTS)])
+    assert (done.units, done.failed) == (POINTS, 0)
+    assert {row["attempt"] for row in rows} == {1}
+
+
+@pytest.mark.parametrize("places", [ONE, TWO, WITH_GPU], ids=["one", "two", "gpu"])
+def test_where_nothing_can_be_started_the_run_ends_and_says_why(context, quick_sickness, places):
+    """Also with a GPU that is well, once the units that it can run are done."""
+    cluster = FakeCluster(context, places, sick=lambda place: place.pool == SLOTS)
+    sink = MemorySink()
+    driver = Driver(cluster, sink, context, lambda records: None)
+    attacks = (PGD, MILP) if places is WITH_GPU else (MILP,)
+    with pytest.raises(SetupError, match=r"no slot could start anything .*: no process can be"):
+        driver.run([unit(p, a) for a in attacks for p in range(POINTS)], Drain(), 0)
+    assert {r.row["kind"] for r in sink.records} == ({"pgd"} if places is WITH_GPU else set())
+    assert driver.done().units == len(sink.records) == POINTS * (places is WITH_GPU)
+    assert driver.done().failed == 0
+
+
+def test_while_a_long_unit_runs_a_sick_keeper_does_not_end_the_run(context, quick_sickness):
+    """One slot has its process, and there is none for the other."""
+    place, long = Place("k", "node", SLOTS, 2), unit(0, MILP)
+    until = time.monotonic() + 5 * sickness.STUCK_SECONDS
+    cluster = FakeCluster(
+        context,
+        (place,),
+        choose=lambda running: running[-1],
+        sick=lambda place: time.monotonic() < until,
+    )
+    collect = cluster.collect
+
+    def without_the_long_one(timeout):
+        held = cluster.held[place]
+        if time.monotonic() < until and held and long in held[0].units:
+            if len(held) == 1:
+                time.sleep(0.001)
+                return []
+            return [ShardDone(held.pop(), error="no process can be started")]
+        return collect(timeout)
+
+    cluster.collect = without_the_long_one
+    done, rows = drive(cluster, [unit(p, MILP) for p in range(5)])
+    assert (done.units, done.failed) == (5, 0)
+    assert {row["attempt"] for row in rows} == {1}
+
+
+def test_keepers_count_for_what_waits(context):
+    """With a GPU alone, units that are not batched wait: the cluster must not think it well."""
+    asked = []
+    cluster = FakeCluster(context, WITH_GPU[-1:])
+    gpu, slots = WITH_GPU[-1], TWO[0]
+
+    def places(useful):
+        asked.append((useful(gpu), useful(slots)))
+        if not useful(gpu):
+            raise SetupError("no keeper for what waits")
+        return cluster.all
+
+    cluster.places = places
+    sink = MemorySink()
+    units = [unit(p, a) for a in (PGD, MILP) for p in range(POINTS)]
+    with pytest.raises(SetupError, match="no keeper for what waits"):
+        Driver(cluster, sink, context, lambda records: None).run(units, Drain(), 0)
+    assert {r.row["kind"] for r in sink.records} == {"pgd"}
+    assert len(sink.records) == POINTS
+    assert {for_slots for _, for_slots in asked} == {True}
+
+
 def test_a_lost_cluster_ends_the_run_with_what_was_done_kept(context):
     cluster = FakeCluster(context)
     sink = MemorySink()
     driver = Driver(cluster, sink, context, lambda records: None)
     looks = iter(range(100))
 
-    def places():
+    def places(useful):
         if next(looks) > 9:
             raise SetupError("every node is lost")
         return ONE
@@ -315,6 +448,15 @@ def test_a_lost_cluster_ends_the_run_with_what_was_done_kept(context):
     with pytest.raises(SetupError):
         driver.run([unit(p, MILP) for p in range(POINTS)], Drain(), 0)
     assert driver.done().units == len(sink.records) == 10
+
+
+def test_rows_that_are_not_on_disk_are_not_counted_as_done(context, tmp_path):
+    (tmp_path / "results").write_text("in the way")
+    cluster = FakeCluster(context)
+    driver = Driver(cluster, ParquetSink(tmp_path), context, lambda records: None)
+    with pytest.raises(StorageError, match="cannot write"):
+        driver.run([unit(p, MILP) for p in range(POINTS)], Drain(), 0)
+    assert driver.done().units == 0
 
 
 def test_a_drain_starts_nothing_new_and_keeps_what_is_done(context):
@@ -328,6 +470,7 @@ def test_a_drain_starts_nothing_new_and_keeps_what_is_done(context):
     done, rows = drive(cluster, [unit(p, MILP) for p in range(POINTS)], drain, grace=60)
     assert done.units == len(rows) == len(cluster.submitted) < POINTS
     assert not any(cluster.held.values())
+    assert cluster.drains == 1
 
 
 def test_during_a_drain_units_that_die_stay_undone(context):
@@ -340,6 +483,36 @@ def test_during_a_drain_units_that_die_stay_undone(context):
     done, rows = drive(cluster, [unit(p, MILP) for p in range(POINTS)], drain, grace=60)
     assert {row["point"] for row in rows} == {1, 2}
     assert (done.units, done.failed, done.retried) == (2, 0, 0)
+
+
+def test_what_a_drain_sends_back_stays_undone(context):
+    """Shards that wait come back with nothing begun, those that run with what they have done."""
+    drain = Drain()
+
+    def ask() -> None:
+        drain.requested = len(cluster.submitted) > 2
+
+    cluster = FakeCluster(context, ONE, on_collect=ask)
+    collect = cluster.collect
+
+    def end_early(timeout):
+        if not cluster.drains:
+            return collect(timeout)
+        shards = [shard for held in cluster.held.values() for shard in held]
+        for held in cluster.held.values():
+            held.clear()
+        return [
+            ShardDone(s, [cluster.record(u, 1) for u in s.units[:n]], begun=s.keys if n else set())
+            for n, s in zip((2, 1, 0), shards, strict=False)
+        ]
+
+    cluster.collect = end_early
+    done, rows = drive(cluster, [unit(p, SHORT) for p in range(POINTS)], drain, grace=60)
+    assert done.failed == done.retried == 0
+    first = len(cluster.submitted[0][1].units)
+    assert done.units == len(rows) == first + 3
+    assert len(cluster.submitted) == 3
+    assert cluster.drains == 1
 
 
 def test_after_the_grace_running_units_are_left(context):

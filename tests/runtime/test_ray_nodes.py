@@ -10,24 +10,29 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from test_run import JOB, Listener, rows
+from tiny import Size, random_network
 
-from bnnray.attacks import MilpSettings
+from bnnray.attacks import MilpSettings, PgdSettings
 from bnnray.errors import SetupError
 from bnnray.job import Unit, load_job
 from bnnray.results import query
 from bnnray.runtime import RunOptions, fleet, run_job
-from bnnray.runtime.cluster import Place, Shard
+from bnnray.runtime.cluster import Place, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.ray_cluster import RayCluster
-from bnnray.threat import Threat, parse_epsilon
+from bnnray.threat import Domain, Threat, parse_epsilon
 
 OVERRIDES = ["data.points=20"]
 """Solves take some tenths of a second, and all reach their optimum."""
+
+NURSE = "bnnray.processes.nurse"
 
 
 @pytest.fixture
@@ -138,7 +143,43 @@ def test_a_keeper_that_raises_is_not_lost(nodes, empty_run):
         assert done.shard is shard
         assert (done.records, done.keeper_lost) == ((), False)
         assert done.error == "the keeper raised KeyError: 0"
-        assert len(cluster.places()) == 3
+        assert done.begun == {"key"}
+        assert len(cluster.places(useful)) == 3
+
+
+def test_a_busy_keeper_is_drained_at_once(nodes, tiny_run):
+    """What waits behind a shard that runs must not begin."""
+    long = PgdSettings(time_limit=8, iterations=10**8)
+    threat = Threat(parse_epsilon("0.5"), Domain.GRID, 5)
+    shards = [Shard((Unit(f"{n:032d}", f"{n:032d}", "net", 0, threat, long),)) for n in range(3)]
+    with closing(RayCluster(nodes.address)) as cluster:
+        cluster.start(tiny_run, 1)
+        place = wait_for_places(cluster, 3)[0]
+        for shard in shards:
+            cluster.submit(shard, place)
+        wait_for_a_search()
+        time.sleep(2)
+        cluster.drain()
+        done: dict[Shard, ShardDone] = {}
+        deadline = time.monotonic() + 60
+        while len(done) < 3 and time.monotonic() < deadline:
+            done |= {d.shard: d for d in cluster.collect(1)}
+        assert [len(done[shard].records) for shard in shards] == [1, 0, 0]
+        assert [done[shard].begun for shard in shards[1:]] == [frozenset()] * 2
+        assert not any(done[shard].error for shard in shards)
+
+
+def test_keepers_that_cannot_run_what_is_left_do_not_keep_a_run_waiting(
+    nodes, monkeypatch, empty_run
+):
+    with closing(RayCluster(nodes.address)) as cluster:
+        cluster.start(empty_run, 1)
+        wait_for_places(cluster, 3)
+        monkeypatch.setattr(fleet, "START_SECONDS", 0.5)
+        assert len(cluster.places(useful)) == 3
+        time.sleep(1)
+        with pytest.raises(SetupError, match=r"no keeper .* that could run what is left"):
+            cluster.places(lambda place: False)
 
 
 def test_a_cluster_without_nodes_is_given_up_in_one_line(monkeypatch, empty_run):
@@ -165,9 +206,33 @@ def empty_run() -> RunContext:
     return RunContext("job", 1, "digits", "test", 16, {}, {}, {}, 1, math.inf, (), "{}")
 
 
+@pytest.fixture
+def tiny_run(empty_run) -> RunContext:
+    rng = np.random.default_rng(0)
+    network = random_network(rng, Size(4, (3,), 3, 5), nasty=False)
+    images = {0: rng.integers(0, 6, size=4)}
+    return replace(empty_run, levels=5, images=images, labels={0: 0}, networks={"net": network})
+
+
+def wait_for_a_search() -> None:
+    """Until a keeper has its nursery and a process that the nursery forked."""
+    deadline = time.monotonic() + 60
+    while not any(_searches(keeper) for keeper in keeper_processes()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _searches(keeper: psutil.Process) -> bool:
+    return len([p for p in keeper.children(recursive=True) if NURSE in _command(p)]) > 1
+
+
+def useful(place: Place) -> bool:
+    return True
+
+
 def wait_for_places(cluster: RayCluster, count: int) -> Sequence[Place]:
     deadline = time.monotonic() + 60
-    while len(places := cluster.places()) != count:
+    while len(places := cluster.places(useful)) != count:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return places

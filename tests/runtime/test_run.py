@@ -16,11 +16,11 @@ import psutil
 import pytest
 
 from bnnray.datasets import load_dataset
-from bnnray.errors import DataError, JobError, LicenceError, ModelError, StorageError
+from bnnray.errors import DataError, Interrupted, JobError, LicenceError, ModelError, StorageError
 from bnnray.job import load_job
 from bnnray.models import load_model
 from bnnray.results import query
-from bnnray.runtime import Rerun, RunOptions, run_job
+from bnnray.runtime import Rerun, RunOptions, run, run_job
 
 JOB = """
 name = "digits"
@@ -513,6 +513,61 @@ def test_a_signal_while_training_is_one_line_and_resumable(how, number, tmp_path
     assert process.returncode == 75, err
     assert err.splitlines()[-1].startswith("bnnray: interrupted while a network was trained")
     assert not (tmp_path / "runs" / "digits" / "models").exists()
+
+
+MOMENTS = ["load_dataset", "read_models", "hold_lease", "_make_cluster", "make_units"]
+
+
+def signals_before(monkeypatch, moment: str, numbers: list[int]) -> None:
+    """Has this process get signals when a run comes to a step of it."""
+    step = getattr(run, moment)
+
+    def signalled(*arguments):
+        monkeypatch.setattr(run, moment, step)
+        for number in numbers:
+            os.kill(os.getpid(), number)
+        return step(*arguments)
+
+    monkeypatch.setattr(run, moment, signalled)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_signal_before_anything_runs_leaves_nothing_half_done(
+    job, tmp_path, monkeypatch, moment, number
+):
+    listener, options = Listener(), RunOptions(tmp_path / "runs", local=True)
+    small = job("data.points=1", "attack.milp.time_limit=0.01")
+    signals_before(monkeypatch, moment, [number])
+    with pytest.raises(Interrupted, match="interrupted before anything was attacked"):
+        run_job(small, options, listener)
+    assert listener.records == []
+    assert listener.epochs == (4 if moment == "make_units" else 0)
+    assert not list(tmp_path.rglob("lease.json"))
+    assert (tmp_path / "runs").exists() == (moment not in MOMENTS[:2])
+    assert run_job(small, options, Listener()).left == 0
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_ctrl_c_twice_before_anything_runs_ends_at_once(job, tmp_path, monkeypatch, moment):
+    listener = Listener()
+    before = signal.getsignal(signal.SIGINT)
+    signals_before(monkeypatch, moment, [signal.SIGINT, signal.SIGINT])
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job("data.points=1"), RunOptions(tmp_path / "runs", local=True), listener)
+    assert listener.records == []
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not list(tmp_path.rglob("lease.json"))
+
+
+def test_a_signal_while_ray_starts_is_one_line_and_resumable(tmp_path):
+    process = start([], tmp_path)
+    wait_for((tmp_path / "runs" / "digits" / "lease.json").exists, process)
+    process.send_signal(signal.SIGUSR1)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 75, err
+    assert err.splitlines()[-1].startswith("bnnray: interrupted ")
+    assert not (tmp_path / "runs" / "digits" / "lease.json").exists()
 
 
 def searching(driver: int) -> bool:

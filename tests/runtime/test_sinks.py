@@ -35,6 +35,10 @@ def record(key: str) -> Record:
     return Record(row, [{**of_row, "seconds": 0.0}], {**of_row, "grid": [1, 2]})
 
 
+def patient() -> None:
+    """Nobody is in a hurry."""
+
+
 @pytest.fixture(scope="module")
 def cluster():
     with closing(RayCluster()) as cluster:
@@ -47,7 +51,7 @@ def sink(request, tmp_path):
         return MemorySink()
     if request.param == "parquet":
         return ParquetSink(tmp_path)
-    return request.getfixturevalue("cluster").sink(tmp_path)
+    return request.getfixturevalue("cluster").sink(tmp_path, patient)
 
 
 def kept(sink, folder: Path) -> list[str]:
@@ -82,6 +86,7 @@ def test_after_a_flush_all_is_final_in_order(sink, tmp_path):
     sink.append([])
     sink.append([record("c")])
     sink.flush()
+    assert sink.unwritten == 0
     assert kept(sink, tmp_path) == ["a", "b", "c"]
     sink.flush()
     sink.append([record("d")])
@@ -95,15 +100,18 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error_and_loses_nothing(si
     sink.append([record("a")])
     with pytest.raises(StorageError, match="cannot write"):
         sink.flush()
+    assert sink.unwritten == 1
     (tmp_path / "results").unlink()
     sink.append([record("b")])
+    assert sink.unwritten == 2
     sink.flush()
+    assert sink.unwritten == 0
     assert kept(sink, tmp_path) == ["a", "b"]
 
 
 def test_append_does_not_wait_for_the_actor(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "FLUSH_UNITS", 1)
-    sink = cluster.sink(tmp_path)
+    sink = cluster.sink(tmp_path, patient)
     sink.append([record("a")])
     sink.flush()
     (writer,) = newest_writer()
@@ -118,10 +126,41 @@ def test_append_does_not_wait_for_the_actor(cluster, tmp_path, monkeypatch):
     assert on_disk(tmp_path) == ["a", *(f"b{n}" for n in range(5))]
 
 
+def test_a_flush_that_hangs_can_be_ended(cluster, tmp_path):
+    """As where the file server of the folder hangs."""
+
+    class Hurry(Exception):
+        pass
+
+    def check() -> None:
+        if hurried:
+            raise Hurry
+
+    hurried: list[bool] = []
+    sink = cluster.sink(tmp_path, check)
+    sink.append([record("a")])
+    sink.flush()
+    (writer,) = newest_writer()
+    writer.suspend()
+    try:
+        sink.append([record("b")])
+        timer = threading.Timer(1, hurried.append, (True,))
+        timer.start()
+        with pytest.raises(Hurry):
+            sink.flush()
+        timer.join()
+        assert on_disk(tmp_path) == ["a"]
+    finally:
+        writer.resume()
+    hurried.clear()
+    sink.flush()
+    assert on_disk(tmp_path) == ["a", "b"]
+
+
 def test_a_killed_writer_loses_nothing_and_doubles_nothing(cluster, tmp_path, monkeypatch):
     """kill -9 amid the batches, each time as soon as another one was written."""
     monkeypatch.setattr(batches, "FLUSH_UNITS", 50)
-    sink, run = cluster.sink(tmp_path), RunFolder(tmp_path)
+    sink, run = cluster.sink(tmp_path, patient), RunFolder(tmp_path)
     ended = threading.Event()
     killed: list[int] = []
 
@@ -157,7 +196,7 @@ def test_writers_that_die_on_one_batch_are_an_error(cluster, tmp_path):
         def __reduce__(self):
             return (os._exit, (9,))
 
-    sink = cluster.sink(tmp_path)
+    sink = cluster.sink(tmp_path, patient)
     sink.append([Record(Deadly())])
     with pytest.raises(SetupError, match=f"{MOST_DEATHS} actors died while they wrote") as caught:
         sink.flush()
