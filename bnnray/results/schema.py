@@ -145,6 +145,7 @@ UNITS = (
     Column("epsilon", "double", "budget per pixel"),
     Column("attack", "string", "name of the attack"),
     Column("time_limit", "double", "cutoff in seconds"),
+    Column("memory_limit_bytes", "int64", "cap of the slot's memory; null without one"),
 )
 
 ARCHIVED = (

@@ -13,8 +13,16 @@ import pytest
 from records import add, new_run, record, row, write_units
 
 from bnnray.errors import RunFolderError, StorageError, UsageError
-from bnnray.results import Record, RunFolder, compact, find_run, query, repair, write_table
-from bnnray.results.query import queries
+from bnnray.results import (
+    Record,
+    RunFolder,
+    compact,
+    find_run,
+    queries,
+    query,
+    repair,
+    write_table,
+)
 
 query_module = sys.modules["bnnray.results.query"]
 
