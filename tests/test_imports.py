@@ -41,7 +41,7 @@ HOMES = {
     "highspy": "solvers/highs.py",
     "scipy": "encodings",
     "pyarrow": "results",
-    "duckdb": "results/query.py",
+    "duckdb": ("results/query.py", "results/reading.py"),
     "sklearn": "datasets/digits.py",
     "platformdirs": "datasets",
     "pydantic": ("attacks", "job"),

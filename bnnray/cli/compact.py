@@ -20,10 +20,15 @@ def compact(
     """
     from bnnray.results import compact as merge
     from bnnray.results import find_run
-    from bnnray.runtime.lease import refuse_if_in_use
+    from bnnray.runtime.lease import hold_lease, refuse_if_in_use
 
     folder = find_run(run, runs_dir)
     refuse_if_in_use(folder.path)
-    done = merge(folder)
+    with hold_lease(folder.path, _note):
+        done = merge(folder)
     warn_of_damaged(done.problems, "left alone; the next bnnray run moves it away")
     typer.echo(f"{done.before} files became {done.after}")
+
+
+def _note(text: str) -> None:
+    typer.echo(text, err=True)

@@ -19,7 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bnnray.cli.warn import warn_of_damaged
+from bnnray.cli.warn import DONE_AGAIN, warn_of_damaged
 
 if TYPE_CHECKING:
     from bnnray.models import EpochRecord, Model
@@ -102,7 +102,7 @@ class RunBars(TrainingBar):
 
     def damaged(self, problems: Sequence[Problem]) -> None:
         """Says which files could not be read."""
-        warn_of_damaged(problems, "moved to archive/damaged; their units are done again")
+        warn_of_damaged(problems, f"moved to archive/damaged; {DONE_AGAIN}")
 
     def begin(self, total: int, done: int) -> None:
         """Says how much there is to do."""

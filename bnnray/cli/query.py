@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bnnray.cli.options import DEFAULT_RUNS, RunsDir
-from bnnray.cli.warn import warn_of_damaged
+from bnnray.cli.warn import LEFT_OUT, warn_of_damaged
 
 if TYPE_CHECKING:
     from bnnray.results import Answer
@@ -46,7 +48,7 @@ def query(
     from bnnray.results import query as ask
 
     answer = ask(find_run(run, Path(runs_dir)), sql)
-    warn_of_damaged(answer.problems, "left out; the next bnnray run does such units again")
+    warn_of_damaged(answer.problems, LEFT_OUT)
     PRINTERS[format_](answer)
 
 
@@ -74,12 +76,23 @@ def _print_csv(answer: Answer) -> None:
 
 
 def _print_json(answer: Answer) -> None:
+    names = _unique(answer.columns)
     rows = [
-        {name: _jsonable(value) for name, value in zip(answer.columns, row, strict=True)}
+        {name: _jsonable(value) for name, value in zip(names, row, strict=True)}
         for row in answer.rows
     ]
     json.dump(rows, sys.stdout, default=str, indent=2)
     sys.stdout.write("\n")
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Columns of equal names get numbers, as an object keeps only one of them."""
+    found: list[str] = []
+    for name in names:
+        others = (f"{name}_{number}" for number in itertools.count(2))
+        free = (n for n in itertools.chain([name], others) if n not in found)
+        found.append(next(n for n in free if n == name or n not in names))
+    return found
 
 
 def _jsonable(value: object) -> object:

@@ -13,6 +13,7 @@ import typer
 
 from bnnray.cli.options import DEFAULT_RUNS, RunsDir
 from bnnray.cli.query import PIPED_WIDTH
+from bnnray.cli.warn import LEFT_OUT, warn_of_damaged
 
 if TYPE_CHECKING:
     from bnnray.report import AttackStatus, RunStatus
@@ -38,9 +39,14 @@ def status(
     from bnnray.results import find_run
 
     folder = find_run(run, Path(runs_dir))
+    warned: set[Path] = set()
 
     def look() -> RunStatus:
-        return run_status(folder)
+        found = run_status(folder)
+        new = [p for p in found.problems if p.path not in warned]
+        warn_of_damaged(new, LEFT_OUT)
+        warned.update(p.path for p in new)
+        return found
 
     if not watch:
         _print_json(look(), indent=2) if as_json else _print_table(look())
@@ -70,7 +76,9 @@ def _redraw(look: Callable[[], RunStatus], interval: float) -> None:
 
 
 def _is_over(found: RunStatus) -> bool:
-    return found.state == "done"
+    driver = found.driver
+    gone = driver is None or driver.dead or driver.seconds_since_sign_of_life > SILENT_SECONDS
+    return found.all_done and gone
 
 
 def _print_json(found: RunStatus, indent: int | None = None) -> None:

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from bnnray.results import Problem
 
 
+DONE_AGAIN = "units that lost their row, trace or witness are done again"
+LEFT_OUT = f"left out; the next bnnray run moves it away, and {DONE_AGAIN}"
+
+
 def warn_of_damaged(problems: Sequence[Problem], what_happens: str) -> None:
     """Says that files are no parts of the run, naming the first of them; nothing where none is."""
     if problems:

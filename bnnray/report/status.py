@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from bnnray.results import RunFolder, query
+from bnnray.report.settled import STATE
+from bnnray.results import Problem, RunFolder, queries
 from bnnray.results.lease import SeenLease, is_dead, read_lease
 
 RECENT_SECONDS = 300.0
@@ -22,18 +23,15 @@ ERRORS = 5
 
 UNITS = r"""
 with planned as (
-    select key, attack, time_limit, row_number() over () as place from units
+    select key, attack, time_limit, memory_limit_bytes, row_number() over () as place from units
 ), joined as (
-    select u.*, r.* exclude (key, attack, time_limit),
-           case when r.key is null then 'left'
-                when r.status in ('crashed', 'licence') then 'failed'
-                when r.status in ('time_limit', 'killed') and r.time_limit < u.time_limit
-                     then 'left'
-                else 'done' end as state,
+    select u.*, r.* exclude (key, attack, time_limit, memory_limit_bytes),
+           {state} as state,
            coalesce(r.finished_at > '{since}'::timestamp, false) as recent
     from planned u left join (
-        select key, attack, model, point, time_limit, status, message, flipped, proof, seconds,
-               started_at, finished_at, seconds / greatest(1, coalesce(batch_size, 1)) as share
+        select key, attack, model, point, time_limit, memory_limit_bytes, status, message,
+               flipped, proof, seconds, started_at, finished_at,
+               seconds / greatest(1, coalesce(batch_size, 1)) as share
         from results
     ) r using (key)
 ), means as (
@@ -66,6 +64,8 @@ from expected
 group by attack
 order by min(place)
 """
+
+ARCHIVED = "select count(*) from archived"
 
 
 class RunState(StrEnum):
@@ -171,7 +171,8 @@ class RunStatus:
         run: name of the folder.
         folder: its path.
         state: whether somebody works on it.
-        listed: whether the units are listed yet; a run trains its networks first.
+        listed: whether the units are listed yet, in a file that can be read; a run trains its
+            networks first.
         total, done, left, failed: units, see :class:`AttackStatus`.
         crashed, licence, bad_witness: units whose row has that status.
         archived_rows: rows that the run put aside.
@@ -181,6 +182,7 @@ class RunStatus:
         driver: who holds the folder; None for nobody.
         attacks: in the order of the job.
         errors: the newest failed units, the newest first.
+        problems: files that are left out.
     """
 
     run: str
@@ -200,10 +202,17 @@ class RunStatus:
     driver: DriverStatus | None
     attacks: tuple[AttackStatus, ...]
     errors: tuple[FailedUnit, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def all_done(self) -> bool:
+        """Whether every unit has its answer."""
+        return bool(self.attacks) and not self.left + self.failed
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON can hold it: times in UTC, what is unknown is null."""
         found = dataclasses.asdict(self)
+        found["problems"] = [{"path": str(p.path), "reason": p.reason} for p in self.problems]
         for attack, shown in zip(self.attacks, found["attacks"], strict=True):
             shown["left"] = attack.left
         for error in found["errors"]:
@@ -223,22 +232,19 @@ def run_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
     """
     now = now or datetime.now(UTC).replace(tzinfo=None)
     since = now - timedelta(seconds=RECENT_SECONDS)
-    tallies = [
-        _Tally(*row)
-        for row in query(
-            run, UNITS.format(since=since.isoformat(), fewest=FEWEST, errors=ERRORS)
-        ).rows
-    ]
+    sql = UNITS.format(state=STATE, since=since.isoformat(), fewest=FEWEST, errors=ERRORS)
+    units, archived = queries(run, [sql, ARCHIVED])
+    tallies = [_Tally(*row) for row in units.rows]
     attacks = tuple(tally.status(now, since) for tally in tallies)
     driver = _driver(read_lease(run.path))
     left = sum(a.left for a in attacks)
     failed = sum(a.failed for a in attacks)
-    state = _state(driver, bool(attacks) and not left + failed)
+    state = _state(driver, all_done=bool(attacks) and not left + failed)
     return RunStatus(
         run=run.path.resolve().name,
         folder=os.fspath(run.path),
         state=state,
-        listed=run.units.exists(),
+        listed=run.units.exists() and run.units not in [p.path for p in units.problems],
         total=sum(a.total for a in attacks),
         done=sum(a.done for a in attacks),
         left=left,
@@ -246,7 +252,7 @@ def run_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
         crashed=sum(a.crashed for a in attacks),
         licence=sum(a.licence for a in attacks),
         bad_witness=sum(a.bad_witness for a in attacks),
-        archived_rows=_archived(run),
+        archived_rows=int(archived.rows[0][0]),
         per_minute=_rates(tallies, now, since),
         eta_seconds=eta_seconds(tallies, now, since)
         if state is RunState.RUNNING and left
@@ -254,6 +260,7 @@ def run_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
         driver=driver,
         attacks=attacks,
         errors=_newest(tallies),
+        problems=units.problems,
     )
 
 
@@ -349,7 +356,7 @@ def _whole_span(tallies: list[_Tally]) -> float:
     return max(1.0, (max(ended) - min(begun)).total_seconds()) if begun and ended else 0.0
 
 
-def _state(driver: DriverStatus | None, all_done: bool) -> RunState:
+def _state(driver: DriverStatus | None, *, all_done: bool) -> RunState:
     if driver is not None:
         return RunState.DIED if driver.dead else RunState.RUNNING
     return RunState.DONE if all_done else RunState.STOPPED
@@ -370,10 +377,6 @@ def _driver(seen: SeenLease | None) -> DriverStatus | None:
         seconds_since_sign_of_life=seen.age,
         dead=is_dead(lease),
     )
-
-
-def _archived(run: RunFolder) -> int:
-    return int(query(run, "select count(*) from archived").rows[0][0])
 
 
 def _newest(tallies: list[_Tally]) -> tuple[FailedUnit, ...]:

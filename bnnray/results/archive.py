@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from bnnray.results.folder import RunFolder
 from bnnray.results.moving import Rows, by_file, copy_rows, drop_rows
 from bnnray.results.parts import Place
-from bnnray.results.query import ORDER, Tables, connect, register_keys
+from bnnray.results.query import FAILURES, ORDER, Tables, connect, register_keys
 from bnnray.results.schema import DETAILS, PARTED
 
 OBSOLETE, SUPERSEDED, RERUN = "obsolete", "superseded", "rerun"
@@ -21,12 +21,20 @@ be done again."""
 
 COMING = f"""
 create table coming as
-select key, finished_at, filename, file_row_number from archive_results
+select key, finished_at, filename, file_row_number from archive_results a
 semi join units using (key)
-anti join live_results using (key)
 anti join (from archive_results where reason <> '{OBSOLETE}') using (key, finished_at)
+where not exists (
+    from archive_results r where r.key = a.key and r.reason = '{RERUN}'
+    and (coalesce(r.session, 0), r.finished_at) > (coalesce(a.session, 0), a.finished_at)
+) and not exists (
+    from live_results l where l.key = a.key
+    and (l.status not in {FAILURES} or a.status in {FAILURES})
+)
 qualify row_number() over (partition by key order by {ORDER}) = 1
 """
+"""Of each unit the best obsolete row: not where a live one is as good, nor where a later row was
+put away to do the unit again."""
 
 STAYING = "create table staying as from counted_results anti join again using (key)"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bnnray.results.folder import RunFolder
-from bnnray.results.moving import Rows, by_file, others
+from bnnray.results.moving import Rows, by_file, others, remove_part
 from bnnray.results.parts import Place, Problem
 from bnnray.results.query import Tables, connect
 from bnnray.results.schema import PARTED
@@ -49,11 +48,11 @@ def compact(run: RunFolder) -> Compaction:
     """Merges the part files of each table, archive included.
 
     A merged file is complete before its sources go; until then readers show its rows once.
-    Nobody may write the run meanwhile.
+    Only for who holds the run.
 
     Raises:
         StorageError: the folder cannot be written.
-        RunFolderError: a file cannot be read.
+        RunFolderError: a file cannot be read, or is gone.
     """
     places = {
         **{f"live_{table}": run.live[table] for table in PARTED},
@@ -61,48 +60,39 @@ def compact(run: RunFolder) -> Compaction:
     }
     with connect(run) as tables:
         copies = {view: by_file(tables.fetch(COPIES.format(view=view))) for view in places}
-        files = _files_of(tables, places)
-    counts = [_compact(place, files[view], copies[view]) for view, place in places.items()]
-    before = sum(map(len, files.values()))
+        parts = {view: _parts(tables, view, place) for view, place in places.items()}
+    counts = [_compact(place, parts[view], copies[view]) for view, place in places.items()]
+    before = sum(map(len, parts.values()))
     return Compaction(before, sum(counts), tables.problems)
 
 
-def _files_of(tables: Tables, places: Mapping[str, Place]) -> dict[str, list[Path]]:
-    return {
-        view: [path for path in tables.files if path.parent == place.folder]
-        for view, place in places.items()
-    }
+def _parts(tables: Tables, view: str, place: Place) -> list[_Part]:
+    rows = dict(tables.fetch(f"select filename, count(*) from {view} group by all"))
+    files = [path for path in tables.files if path.parent == place.folder]
+    return [_Part(path, rows.get(str(path), 0), path.stat().st_size) for path in files]
 
 
-def _compact(place: Place, files: Sequence[Path], copies: Rows) -> int:
+def _compact(place: Place, parts: Sequence[_Part], copies: Rows) -> int:
     """Merges the files of one place; returns how many are left."""
-    groups = list(_groups([_part(path) for path in files]))
+    groups = list(_groups(parts))
     for group in groups:
         if len(group) > 1:
             pieces = (p for path in group for p in others(path, copies.get(path, ())))
             write_stream(place.new_part(), place.table, pieces)
             for path in group:
-                path.unlink()
+                remove_part(path)
     return len(groups)
 
 
 def _groups(parts: Sequence[_Part]) -> Iterator[list[Path]]:
     """Neighbours that fit into one file. No part is split: a unit's rows stay in one file."""
-    group: list[_Part] = []
+    group: list[Path] = []
+    rows = size = 0
     for part in parts:
-        together = [*group, part]
-        rows, size = sum(p.rows for p in together), sum(p.size for p in together)
+        rows, size = rows + part.rows, size + part.size
         if group and (rows > MERGED_ROWS or size > MERGED_BYTES):
-            yield [p.path for p in group]
-            group = [part]
-        else:
-            group = together
+            yield group
+            group, rows, size = [], part.rows, part.size
+        group.append(part.path)
     if group:
-        yield [p.path for p in group]
-
-
-def _part(path: Path) -> _Part:
-    import pyarrow.parquet as pq
-
-    metadata: Any = pq.read_metadata(path)
-    return _Part(path, metadata.num_rows, path.stat().st_size)
+        yield group

@@ -14,6 +14,8 @@ from bnnray.results.lease import LEASE
 from bnnray.results.parts import Place
 from bnnray.results.schema import PARTED
 
+OWN_FILES = ("job.toml", "run.json", "units.parquet")
+
 
 class RunFolder:
     """The folder of one job.
@@ -46,7 +48,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            found = sorted(p.name for p in self.path.iterdir() if LEASE not in p.name)
+            found = sorted(p.name for p in self.path.iterdir() if not _is_passing(p))
         except OSError as error:
             raise StorageError(
                 f"cannot use the run folder {self.path}: {error.strerror}; choose a writable "
@@ -57,7 +59,7 @@ class RunFolder:
                 f"cannot write to the run folder {self.path}; choose a writable place with "
                 "--runs-dir"
             )
-        owner = self._owner()
+        owner = self._owner(job)
         if owner is None and found:
             raise RunFolderError(
                 f"{self.path} is not a run folder of bnnray (it holds {found[0]} and no "
@@ -81,28 +83,50 @@ class RunFolder:
         """Writes run.json, which also marks the folder as this job's."""
         self.write_text("run.json", json.dumps(provenance, indent=2, default=str) + "\n")
 
+    def provenance(self) -> dict[str, Any]:
+        """What run.json says; nothing where it is not there, or is no JSON object.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        path = self.path / "run.json"
+        try:
+            found = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        except OSError as error:
+            raise StorageError(f"cannot read {path}: {error.strerror}; make it readable") from error
+        return found if isinstance(found, dict) else {}
+
     def sessions(self) -> list[dict[str, Any]]:
         """What run.json says about the times that the job was run, the oldest first."""
-        found = self._provenance()
-        return list(found.get("sessions", [])) if found else []
+        found = self.provenance().get("sessions")
+        return [s for s in found if isinstance(s, dict)] if isinstance(found, list) else []
 
     def parts(self, table: str) -> list[Path]:
         """The finished part files of a table, oldest first."""
         return self.live[table].parts()
 
-    def _owner(self) -> str | None:
-        try:
-            found = self._provenance()
-            return None if found is None else str(found["job"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return "unreadable run.json"
+    def _owner(self, job: str) -> str | None:
+        found = self.provenance()
+        owner = found.get("job")
+        if isinstance(owner, str) or not (self.path / "run.json").exists():
+            return owner
+        raise RunFolderError(
+            f"cannot read the job's name in {self.path / 'run.json'}: the file is damaged or "
+            f"foreign; if this folder is the job's, put {json.dumps({'job': job})} there, else "
+            "give the job another name or choose another --runs-dir"
+        )
 
-    def _provenance(self) -> dict[str, Any] | None:
-        try:
-            text = (self.path / "run.json").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return None
-        return json.loads(text)
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a file in the run folder itself is what :func:`bnnray.files.write_file` left."""
+    return path.suffix == ".tmp" and path.name.startswith(tuple(f".{n}-" for n in OWN_FILES))
+
+
+def _is_passing(path: Path) -> bool:
+    """What may be there before run.json is."""
+    return LEASE in path.name or is_unfinished(path)
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:

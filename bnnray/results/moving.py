@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bnnray.errors import RunFolderError, StorageError
 from bnnray.results.parts import Place
 from bnnray.results.tables import write_stream
 
@@ -49,7 +51,7 @@ def drop_rows(rows: Rows, place: Place) -> None:
     for path, numbers in rows.items():
         if len(numbers) < _count(path):
             write_stream(place.new_part(), place.table, others(path, numbers))
-        path.unlink()
+        remove_part(path)
 
 
 def chosen(path: Path, numbers: Sequence[int]) -> Iterator[Any]:
@@ -65,22 +67,76 @@ def others(path: Path, numbers: Sequence[int]) -> Iterator[Any]:
 def _filtered(path: Path, numbers: Sequence[int], *, keep: bool) -> Iterator[Any]:
     import numpy as np
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with read_part(path) as file:
         mask = np.full(file.metadata.num_rows, not keep)
         mask[np.asarray(numbers, np.intp)] = keep
+        if mask.all():
+            yield from map(_table, file.iter_batches(BATCH_ROWS))
+            return
         start = 0
         for batch in file.iter_batches(BATCH_ROWS):
             part = mask[start : start + len(batch)]
-            yield pa.Table.from_batches([batch]).filter(pa.array(part))
+            yield _table(batch).filter(pa.array(part))
             start += len(batch)
 
 
+def _table(batch: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.Table.from_batches([batch])
+
+
 def _count(path: Path) -> int:
+    with read_part(path) as file:
+        return int(file.metadata.num_rows)
+
+
+@contextmanager
+def read_part(path: Path) -> Iterator[Any]:
+    """A part as a pyarrow ParquetFile.
+
+    Raises:
+        RunFolderError: it is gone, or what is read of it is damaged.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_metadata(path).num_rows
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except FileNotFoundError:
+        raise _gone(path) from None
+    except (OSError, pa.ArrowException) as error:
+        raise RunFolderError(
+            f"cannot read {path}: {' '.join(str(error).split())}; move it elsewhere, or let the "
+            "next bnnray run move it away and do what is missing anew"
+        ) from None
+
+
+def remove_part(path: Path) -> None:
+    """Deletes a part whose rows are in another one.
+
+    Raises:
+        RunFolderError: it is gone already.
+        StorageError: the folder cannot be written.
+    """
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        raise _gone(path) from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot remove {path}: {error.strerror}; make the folder writable, then run the same "
+            "command again"
+        ) from error
+
+
+def _gone(path: Path) -> RunFolderError:
+    return RunFolderError(
+        f"{path} is gone: expected nobody else to change the run's files; see that nobody does, "
+        "then run the same command again"
+    )
 
 
 def _with(piece: Any, reason: str | None) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import functools
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnnray.results.schema import SCHEMA_VERSION
+from bnnray.results.schema import SCHEMA_VERSION, TABLES
 
 MAGIC = b"PAR1"
 TAIL_BYTES = 4 + len(MAGIC)
@@ -116,7 +118,9 @@ def check_parts(place: Place, paths: list[Path]) -> Parts:
         except Unreadable as problem:
             problems.append(Problem(path, str(problem)))
         except FileNotFoundError:
-            raise
+            if not path.is_symlink():
+                raise
+            problems.append(Problem(path, "a link to nothing", damaged=False))
         except OSError as error:
             problems.append(Problem(path, f"{error.strerror}", damaged=False))
     return Parts(place, tuple(files), tuple(problems), alike=len(columns) == 1)
@@ -133,7 +137,22 @@ def _columns(path: Path, table: str) -> bytes:
         raise Unreadable(f"expected rows of {table}, got {name}")
     if int(version) > SCHEMA_VERSION:
         raise Unreadable(f"expected schema version {SCHEMA_VERSION} or older, got {version}")
-    return _value(footer, b"ARROW:schema") or b""
+    columns = _value(footer, b"ARROW:schema") or b""
+    unknown = _names(columns) - {c.name for c in TABLES[table]}
+    if unknown:
+        raise Unreadable(f"made by a newer bnnray: it has the column {min(unknown)}")
+    return columns
+
+
+@functools.lru_cache(256)
+def _names(columns: bytes) -> frozenset[str]:
+    """Names of columns as Arrow encodes them."""
+    import pyarrow as pa
+
+    try:
+        return frozenset(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(columns))).names)
+    except (ValueError, OSError):
+        return frozenset()
 
 
 def _footer(path: Path) -> bytes:

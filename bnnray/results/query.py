@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,18 @@ from bnnray.errors import RunFolderError, UsageError
 from bnnray.results.folder import RunFolder
 from bnnray.results.interrupts import interruptible
 from bnnray.results.parts import Parts, Place, Problem, check_parts, sound_parts
+from bnnray.results.reading import damaged_inside, one_line, reader
 from bnnray.results.schema import DETAILS, PARTED, TABLES, arrow_schema
+from bnnray.verdicts import FAILED
 
 TRIES = 10
 """How often a query starts anew because a file was replaced under it."""
 
-ORDER = """
-status in ('crashed', 'licence'), coalesce(session, 0) desc, finished_at desc, filename desc,
+FAILURES = str(tuple(sorted(status.value for status in FAILED)))
+"""As a list of SQL."""
+
+ORDER = f"""
+status in {FAILURES}, coalesce(session, 0) desc, finished_at desc, filename desc,
 file_row_number desc
 """
 """The best row of a key comes first: the newest that did not fail, else the newest. A session does
@@ -28,13 +33,17 @@ PICKED = f"""
 create table best_results as
 select key, finished_at, filename, file_row_number from live_results
 qualify row_number() over (partition by key order by {ORDER}) = 1;
-create table counted_results as from best_results semi join units using (key);
+create table counted_results as select b.*, u.model from best_results b
+join (select key, any_value(model) as model from units group by key) u using (key);
 """
-"""The place of the best row of each key, and of those of the job's units alone."""
+"""The place of the best row of each key, and of those of the job's units alone, with the name that
+their model has in the job now: a key has the network's digest, so a row outlives a renaming."""
 
 RESULTS = """
-create view results as select {columns} from live_results
-semi join counted_results using (filename, file_row_number)
+create view results as select {columns} from (
+    select r.* replace (coalesce(c.model, r.model) as model)
+    from live_results r join counted_results c using (filename, file_row_number)
+)
 """
 
 ALL = """
@@ -108,12 +117,23 @@ def query(run: RunFolder, sql: str) -> Answer:
     """
     if not sql.strip():
         raise UsageError('expected a query, such as "select * from results"; got none')
+    (answer,) = queries(run, [sql])
+    return answer
+
+
+def queries(run: RunFolder, statements: Sequence[str]) -> list[Answer]:
+    """Runs several statements as :func:`query` does one, over the same files.
+
+    Raises:
+        UsageError: DuckDB refuses a statement.
+        RunFolderError: a file cannot be read, or files are replaced again and again.
+    """
     for _ in range(TRIES - 1):
         try:
-            return _ask(run, sql)
+            return _ask(run, statements)
         except Replaced:
             continue
-    return _ask(run, sql)
+    return _ask(run, statements)
 
 
 @contextmanager
@@ -137,6 +157,7 @@ def connect(run: RunFolder, keys: Collection[str] | None = None) -> Iterator[Tab
     with duckdb.connect(":memory:") as connection, interruptible(connection):
         files: tuple[Path, ...] = ()
         try:
+            connection.execute("set python_enable_replacements = false")
             every = _every_part(run)
             files = tuple(path for parts in every.values() for path in parts.files)
             _make_views(connection, every, keys)
@@ -144,28 +165,52 @@ def connect(run: RunFolder, keys: Collection[str] | None = None) -> Iterator[Tab
             yield Tables(connection, files, problems)
         except duckdb.Error as error:
             _raise_if_replaced(run, files)
+            _raise_if_damaged(files)
             raise RunFolderError(
-                f"a file of {run.path} cannot be read: {_one_line(error)}; move it elsewhere and "
+                f"a file of {run.path} cannot be read: {one_line(error)}; move it elsewhere and "
                 "run the job again: what is missing is done anew"
             ) from None
 
 
-def _ask(run: RunFolder, sql: str) -> Answer:
+def _ask(run: RunFolder, statements: Sequence[str]) -> list[Answer]:
+    with connect(run) as tables:
+        return [_answer(run, tables, sql) for sql in statements]
+
+
+def _answer(run: RunFolder, tables: Tables, sql: str) -> Answer:
     import duckdb
 
-    with connect(run) as tables:
-        try:
-            cursor = tables.connection.execute(sql)
-            columns = tuple(d[0] for d in cursor.description or ())
-            return Answer(columns, tuple(cursor.fetchall()), tables.problems)
-        except duckdb.Error as error:
+    try:
+        cursor = tables.connection.execute(sql)
+        columns = tuple(d[0] for d in cursor.description or ())
+        return Answer(columns, tuple(cursor.fetchall()), tables.problems)
+    except duckdb.Error as error:
+        if not isinstance(error, _wrong_statements()):
             _raise_if_replaced(run, tables.files)
-            raise UsageError(f"the query failed: {_one_line(error)}") from None
+            _raise_if_damaged(tables.files)
+        raise UsageError(f"the query failed: {one_line(error)}") from None
+
+
+def _wrong_statements() -> tuple[type[Exception], ...]:
+    """What DuckDB raises before it looks at a row."""
+    import duckdb
+
+    return (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
 
 def _raise_if_replaced(run: RunFolder, files: Collection[Path]) -> None:
     if not all(path.exists() for path in files):
         raise Replaced(f"files of {run.path} are replaced meanwhile; try again") from None
+
+
+def _raise_if_damaged(files: Sequence[Path]) -> None:
+    bad = damaged_inside(files)
+    if bad:
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise RunFolderError(
+            f"cannot read {bad[0].path}{more}: {bad[0].reason}; move it elsewhere, or let the "
+            "next bnnray run move it away and do what is missing anew"
+        ) from None
 
 
 def _every_part(run: RunFolder) -> dict[str, Parts]:
@@ -188,7 +233,8 @@ def _make_views(connection: Any, every: dict[str, Parts], keys: Collection[str] 
         if name != "units" or keys is None:
             _view(connection, name, parts)
     if keys is not None:
-        register_keys(connection, "units", keys)
+        register_keys(connection, "unit_keys", keys)
+        connection.execute("create view units as select key, null as model from unit_keys")
     connection.execute(PICKED)
     connection.execute(RESULTS.format(columns=_columns("results")))
     connection.execute(ARCHIVED.format(columns=_columns("archived")))
@@ -209,19 +255,14 @@ def _columns(table: str) -> str:
     return ", ".join(c.name for c in TABLES[table])
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
 def _view(connection: Any, name: str, parts: Parts) -> None:
     """The files as one view; columns that came later than a file are null in its rows."""
     table = parts.place.table
     connection.register(f"empty_{name}", _empty(table))
     source = f"empty_{name}"
     if parts.files:
-        listed = ", ".join("'" + str(f).replace("'", "''") + "'" for f in parts.files)
-        options = f"union_by_name = {not parts.alike}, filename = true, file_row_number = true"
-        source = f"(from {source} union all by name from read_parquet([{listed}], {options}))"
+        read = reader(parts.files, alike=parts.alike)
+        source = f"(from {source} union all by name from {read})"
     columns = f"{_columns(table)}, filename, file_row_number"
     connection.execute(f"create view {name} as select {columns} from {source}")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from bnnray.errors import StorageError
-from bnnray.results.folder import RunFolder
+from bnnray.results.folder import RunFolder, is_unfinished
 from bnnray.results.parts import Place, Problem, sound_parts
-
-OWN_FILES = ("job.toml", "run.json", "units.parquet")
+from bnnray.results.reading import damaged_parts
 
 
 def repair(run: RunFolder) -> list[Problem]:
     """Removes unfinished files and puts part files that cannot be read into archive/damaged.
 
-    Only for who holds the run: a living writer would lose the file that it writes.
+    Every row is read, as some damage shows only there. Only for who holds the run: a living writer
+    would lose the file that it writes.
 
     Returns:
         The files that were moved, by their new paths.
@@ -26,7 +26,7 @@ def repair(run: RunFolder) -> list[Problem]:
     try:
         for path in _unfinished(run, places):
             path.unlink(missing_ok=True)
-        return [_put_away(run, p) for place in places for p in sound_parts(place).problems]
+        return [_put_away(run, problem) for problem in _problems(places)]
     except OSError as error:
         raise StorageError(
             f"cannot tidy the run folder {run.path}: {error.strerror}; make it writable"
@@ -37,7 +37,12 @@ def _unfinished(run: RunFolder, places: list[Place]) -> list[Path]:
     """As :func:`bnnray.files.write_file` names them; the lease beside the own files is not ours."""
     folders = [run.models, *(place.folder for place in places)]
     found = [path for folder in folders for path in folder.glob(".*.tmp")]
-    return found + [path for name in OWN_FILES for path in run.path.glob(f".{name}-*.tmp")]
+    return found + [path for path in run.path.glob(".*.tmp") if is_unfinished(path)]
+
+
+def _problems(places: list[Place]) -> list[Problem]:
+    every = [sound_parts(place) for place in places]
+    return [p for parts in every for p in parts.problems] + damaged_parts(every)
 
 
 def _put_away(run: RunFolder, problem: Problem) -> Problem:

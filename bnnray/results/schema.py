@@ -1,6 +1,11 @@
 """The tables of a run folder: every column with its type and meaning, in one place.
 
 docs/results.md is this file in prose; a test keeps the two equal.
+
+SCHEMA_VERSION is raised when what is there changes: a column's name, type or meaning, or what a
+row stands for. A column that is added needs no raise: a newer bnnray reads older parts with nulls
+there, and an older one leaves out parts with columns that it does not know, as it would drop them
+when it moves rows.
 """
 
 from __future__ import annotations
@@ -140,6 +145,7 @@ UNITS = (
     Column("epsilon", "double", "budget per pixel"),
     Column("attack", "string", "name of the attack"),
     Column("time_limit", "double", "cutoff in seconds"),
+    Column("memory_limit_bytes", "int64", "cap of the slot's memory; null without one"),
 )
 
 ARCHIVED = (

@@ -60,6 +60,8 @@ def fitted(piece: Any, table: str) -> Any:
     import pyarrow as pa
 
     schema = arrow_schema(table)
+    if piece.schema.equals(schema):
+        return piece
     have = set(piece.schema.names)
     columns = [
         piece.column(f.name).cast(f.type) if f.name in have else pa.nulls(len(piece), f.type)
@@ -69,14 +71,20 @@ def fitted(piece: Any, table: str) -> Any:
 
 
 def _groups(pieces: Iterator[Any]) -> Iterator[Any]:
-    import pyarrow as pa
-
     group: list[Any] = []
+    rows = size = 0
     for piece in pieces:
         group.append(piece)
-        rows, size = sum(map(len, group)), sum(p.nbytes for p in group)
+        rows, size = rows + len(piece), size + piece.nbytes
         if rows >= GROUP_ROWS or size >= GROUP_BYTES:
-            yield pa.concat_tables(group)
-            group = []
+            yield _joined(group)
+            group, rows, size = [], 0, 0
     if group:
-        yield pa.concat_tables(group)
+        yield _joined(group)
+
+
+def _joined(group: list[Any]) -> Any:
+    """One table in one chunk: thousands of tiny ones are slow to write."""
+    import pyarrow as pa
+
+    return pa.concat_tables(group).combine_chunks()

@@ -199,7 +199,7 @@ class _Run:
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:
     folder.write_text("job.toml", tomli_w.dumps(job.dump()))
-    write_units(folder, units)
+    write_units(folder, units, job.resources.memory)
 
 
 def _check_licences(job: Job) -> None:

@@ -14,6 +14,8 @@ from bnnray.runtime.records import now
 class Session:
     """One time that a job is run; those before it stay in run.json.
 
+    What run.json says about the latest stays too, until :meth:`describe`.
+
     Args:
         folder: claimed.
         job: its name.
@@ -26,7 +28,7 @@ class Session:
         self._folder = folder
         self._former = folder.sessions()
         self.number = len(self._former) + 1
-        self._provenance: Mapping[str, Any] = {"job": job}
+        self._provenance: Mapping[str, Any] = {**folder.provenance(), "job": job}
         self._entry: dict[str, Any] = {**invocation(), "started_at": f"{now()}Z"}
         self._write()
 

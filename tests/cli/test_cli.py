@@ -105,6 +105,9 @@ def test_query_prints_tables_csv_and_json(place):
     assert list(csv.reader(io.StringIO(text))) == [["attack", "n"], ["milp", "2"], ["pgd", "2"]]
     text = bnnray("query", "small", sql, "--format", "json", folder=place).stdout
     assert json.loads(text) == [{"attack": "milp", "n": 2}, {"attack": "pgd", "n": 2}]
+    twice = "select 1 as n, 2 as n, 3 as n_2, 4 as n"
+    text = bnnray("query", "small", twice, "--format", "json", folder=place).stdout
+    assert json.loads(text) == [{"n": 1, "n_3": 2, "n_2": 3, "n_4": 4}]
     everything = bnnray("query", "small", "select * from results", folder=place).stdout
     assert len(everything.splitlines()) == 5
 

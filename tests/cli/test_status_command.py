@@ -58,6 +58,30 @@ def test_watching_ends_when_everything_is_done(place):
     assert json.loads(line)["state"] == "done"
 
 
+def test_watching_ends_when_everything_is_done_and_the_driver_is_silent(place):
+    lease = place / "runs" / "small" / "lease.json"
+    lease.write_text("{")
+    minutes_ago = time.time() - 100
+    os.utime(lease, (minutes_ago, minutes_ago))
+    try:
+        out = bnnray("status", "small", "--watch", folder=place).stdout
+    finally:
+        lease.unlink()
+    assert "it may be dead" in out
+    assert "4 of 4 units done, 0 left, 0 failed" in out
+
+
+def test_damaged_units_are_one_warning(place):
+    torn = place / "runs" / "torn"
+    torn.mkdir()
+    (torn / "run.json").write_text('{"job": "torn"}')
+    (torn / "units.parquet").write_bytes(b"")
+    done = bnnray("status", "torn", folder=place)
+    assert "no units listed yet" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("bnnray: warning: runs/torn/units.parquet (empty): left out")
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_watching_a_stopped_run_goes_on_until_ctrl_c(place, terminal):
     reader, writer = pty.openpty() if terminal else os.pipe()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -11,9 +12,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from bnnray.report import RunState, run_status
-from bnnray.results import ParquetSink, Record, RunFolder, tidy, write_table
+from bnnray.results import ParquetSink, Record, RunFolder, tidy, write_batch, write_table
 from bnnray.results.lease import LEASE, Lease, boot_id, pid_namespace, process_start
 from bnnray.results.schema import RESULTS, UNITS
+from bnnray.runtime.rerun import Ended, Limits, Rerun, is_due
+from bnnray.verdicts import FAILED, Status, Verdict
 
 NOW = datetime(2026, 3, 1, 12)
 
@@ -108,6 +111,42 @@ def test_every_unit_is_done_failed_or_left(run):
         ("licence", "", 2),
         ("crashed", "it fell over", 1),
     ]
+
+
+@pytest.mark.parametrize("memory", [None, 1, 2, 3])
+def test_what_settles_a_unit_is_what_a_run_leaves_out(run, memory):
+    """Every status, with limits smaller and larger than now, equal and absent."""
+    units, rows, states = [], [], []
+    for status, seconds, cap in itertools.product(Status, (5.0, 9.0, 20.0), (None, 1, 2, 3)):
+        had = {"time_limit": seconds, "memory_limit_bytes": cap, "status": status.value}
+        unit = {"key": str(len(units)), "attack": str(len(units)), "time_limit": 9.0}
+        units.append({**unit, "memory_limit_bytes": memory})
+        rows.append(Record({**unit, **had, "finished_at": NOW}))
+        ended = Ended(status, Verdict.UNKNOWN, Limits(seconds, cap), complete=True)
+        due = is_due(Rerun.FAILED, ended, Limits(9.0, memory))
+        states.append("failed" if status in FAILED else "left" if due else "done")
+    write_table(run.units, "units", units)
+    write_batch(run.path, "x", rows)
+    found = [
+        next(state for state in ("done", "failed", "left") if getattr(a, state))
+        for a in run_status(run, NOW).attacks
+    ]
+    assert found == states
+
+
+def test_damaged_files_are_named_and_damaged_units_are_not_listed(run):
+    units = list_units(run, "milp", 2, 9.0)
+    finish(run, units[0], NOW)
+    finish(run, units[1], NOW)
+    bad = run.parts("results")[0]
+    bad.write_bytes(b"")
+    found = run_status(run, NOW)
+    assert (found.listed, found.done, [p.path for p in found.problems]) == (True, 1, [bad])
+    assert found.as_json()["problems"] == [{"path": str(bad), "reason": "empty"}]
+    run.units.write_bytes(b"")
+    found = run_status(run, NOW)
+    assert (found.listed, found.state) == (False, RunState.STOPPED)
+    assert [p.path for p in found.problems] == [bad, run.units]
 
 
 def test_the_newest_failures_of_all_attacks_come_first(run):
@@ -210,7 +249,7 @@ def test_as_json_it_has_these_keys(run):
     assert list(found) == [
         "run", "folder", "state", "listed", "total", "done", "left", "failed", "crashed",
         "licence", "bad_witness", "archived_rows", "per_minute", "eta_seconds", "driver",
-        "attacks", "errors",
+        "attacks", "errors", "problems",
     ]  # fmt: skip
     assert set(found["attacks"][0]) == {
         "attack", "total", "done", "left", "failed", "crashed", "licence", "bad_witness", "flips",

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from records import add, archived, everything, new_run, record, shown, write_units
 
+from bnnray.errors import RunFolderError
 from bnnray.results import RunFolder, compact, query, repair, take_back, tidy
+from bnnray.results.moving import copy_rows, remove_part
 from bnnray.results.schema import PARTED
 
 
@@ -98,6 +100,57 @@ def test_a_row_that_is_to_be_done_again_does_not_come_back(run):
     start(run, "b")
     start(run, "a", "b")
     assert [key for key, *_ in shown(run)["results"]] == ["b"]
+
+
+def test_an_answer_comes_back_although_a_failed_row_is_there(run):
+    """As after a move that was killed between two files."""
+    add(run, record("a", 1))
+    start(run, "b")
+    add(run, record("a", 2, status="crashed"))
+    start(run, "a", "b")
+    assert [(k, t.minute) for k, t, _ in shown(run)["results"]] == [("a", 1)]
+    assert archived(run) == [("a", 2, "superseded")]
+
+
+def test_a_failed_row_does_not_come_back_beside_another(run):
+    add(run, record("a", 1, status="crashed"))
+    start(run, "b")
+    add(run, record("a", 2, status="crashed"))
+    start(run, "a", "b")
+    assert [(k, t.minute) for k, t, _ in shown(run)["results"]] == [("a", 2)]
+
+
+def test_what_is_older_than_a_row_to_be_done_again_does_not_come_back(run):
+    add(run, record("a", 1))
+    start(run, "b")
+    whole = run.path / "aside"
+    run.archive["results"].folder.rename(whole)
+    add(run, record("a", 2))
+    start(run, "a", "b", again=("a",))
+    for part in whole.iterdir():
+        part.rename(run.archive["results"].folder / part.name)
+    start(run, "a", "b")
+    assert shown(run)["results"] == []
+
+
+def test_parts_of_one_row_are_merged_in_row_groups_of_many(run):
+    import pyarrow.parquet as pq
+
+    for n in range(30):
+        add(run, record(f"k{n:02}"))
+    assert compact(run).after == 4
+    (part,) = run.parts("results")
+    metadata = pq.read_metadata(part)
+    assert (metadata.num_rows, metadata.num_row_groups) == (30, 1)
+
+
+def test_a_part_that_is_gone_while_rows_move_is_one_line(run):
+    add(run, record("a"), record("b"))
+    (part,) = run.parts("results")
+    part.unlink()
+    for act in (lambda: copy_rows({part: [0]}, run.archive["results"]), lambda: remove_part(part)):
+        with pytest.raises(RunFolderError, match=f"{part.name} is gone: expected nobody else"):
+            act()
 
 
 def test_copies_of_a_batch_are_shown_once_and_removed(run):

@@ -13,7 +13,16 @@ import pytest
 from records import add, new_run, record, row, write_units
 
 from bnnray.errors import RunFolderError, StorageError, UsageError
-from bnnray.results import Record, RunFolder, compact, find_run, query, repair, write_table
+from bnnray.results import (
+    Record,
+    RunFolder,
+    compact,
+    find_run,
+    queries,
+    query,
+    repair,
+    write_table,
+)
 
 query_module = sys.modules["bnnray.results.query"]
 
@@ -159,16 +168,37 @@ def test_damaged_units_are_left_out_too(run):
     assert (answer.rows, [p.path for p in answer.problems]) == ((), [run.units])
 
 
-def test_damage_inside_a_part_is_one_line(run):
+@pytest.mark.parametrize("table", ["results", "witnesses", "trace"])
+def test_damage_inside_a_part_is_named_and_put_away(run, table):
     """Its footer is whole, so only reading the rows shows it."""
+    write_units(run, "a", "b", "c")
+    for key in "abc":
+        add(run, record(key))
+    bad = run.parts(table)[1]
+    whole = bad.read_bytes()
+    bad.write_bytes(whole[:4] + bytes(len(whole) // 4) + whole[4 + len(whole) // 4 :])
+    with pytest.raises(
+        RunFolderError, match=rf"cannot read .*{bad.name}: damaged inside"
+    ) as caught:
+        query(run, f"select * from {table}")
+    assert "\n" not in str(caught.value)
+    (moved,) = repair(run)
+    assert moved.path == run.damaged / table / bad.name
+    keys = query(run, f"select distinct key from {table} order by key").rows
+    assert keys == (("a",), ("c",))
+    assert repair(run) == []
+
+
+def test_a_part_with_columns_of_a_newer_version_is_left_out(run):
+    """A program that does not know them would drop them where it moves rows."""
     write_units(run, "a")
     add(run, record("a"))
     (part,) = run.parts("results")
-    whole = part.read_bytes()
-    part.write_bytes(whole[:4] + bytes(4000) + whole[4004:])
-    with pytest.raises((RunFolderError, UsageError)) as caught:
-        query(run, "select * from results")
-    assert "\n" not in str(caught.value)
+    table = pq.read_table(part)
+    pq.write_table(table.append_column("new", pa.array([1])), part)
+    answer = query(run, "select key from results")
+    assert answer.rows == ()
+    assert [p.reason for p in answer.problems] == ["made by a newer bnnray: it has the column new"]
 
 
 def test_a_repair_removes_what_killed_writers_left_and_nothing_else(run):
@@ -259,9 +289,74 @@ def test_folders_of_others_are_refused(run, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot use the run folder"):
         RunFolder(tmp_path / "file").claim("job")
-    (run.path / "run.json").write_text("{")
-    with pytest.raises(RunFolderError, match=r"unreadable run\.json"):
-        RunFolder(run.path).claim("job")
+    for content in ("{", "[]", '{"job": 5}', "{}"):
+        (run.path / "run.json").write_text(content)
+        with pytest.raises(RunFolderError, match=r"cannot read the job's name in .*run\.json"):
+            RunFolder(run.path).claim("job")
+
+
+def test_a_first_write_that_was_killed_leaves_a_folder_of_nobody(tmp_path):
+    run = RunFolder(tmp_path / "job")
+    run.path.mkdir()
+    (run.path / ".run.json-12345678.tmp").write_bytes(b"{")
+    run.claim("job")
+    (run.path / ".cat.png-12345678.tmp").write_bytes(b"")
+    with pytest.raises(RunFolderError, match="is not a run folder of bnnray"):
+        run.claim("job")
+
+
+@pytest.mark.parametrize("sessions", ["5", "null", "[1, {}]", '{"a": 1}'])
+def test_strange_sessions_are_none(run, sessions):
+    (run.path / "run.json").write_text(f'{{"job": "job", "sessions": {sessions}}}')
+    run.claim("job")
+    assert run.sessions() == ([{}] if sessions.startswith("[") else [])
+
+
+@pytest.mark.parametrize("parent", ["seed=7", "attack=foo", "key=zz", "[a]*"])
+def test_the_names_of_parent_folders_are_no_columns(tmp_path, parent):
+    run = new_run(tmp_path / parent / "job")
+    write_units(run, "a")
+    add(run, record("a", seed=3, attack="milp"))
+    assert query(run, "select key, seed, attack from results").rows == (("a", 3, "milp"),)
+    assert repair(run) == []
+
+
+def test_a_model_has_the_name_that_it_has_in_the_job(run):
+    """Here two models were swapped: a key has the digest of the network, not its name."""
+    add(run, record("a", model="one", attack="old"), record("b", model="two"))
+    units = [row("units", key=key, model=model) for key, model in [("a", "two"), ("b", "one")]]
+    write_table(run.units, "units", units)
+    sql = "select key, model, attack from results order by key"
+    assert query(run, sql).rows == (("a", "two", "old"), ("b", "one", "x"))
+    assert query(run, "select key, model from all_results order by key").rows == (
+        ("a", "one"),
+        ("b", "two"),
+    )
+
+
+def test_sql_does_not_see_variables_of_the_program(run):
+    for name in ("run", "tables", "statements"):
+        with pytest.raises(UsageError, match=f"Table with name {name} does not exist"):
+            query(run, f"select * from {name}")
+
+
+def test_statements_together_see_the_same_files(run):
+    write_units(run, "a")
+    found = queries(run, ["select key from units", "select count(*) from results"])
+    assert [answer.rows for answer in found] == [(("a",),), ((0,),)]
+
+
+def test_a_link_to_nothing_is_left_out_and_stays(run):
+    """What it led to may be whole."""
+    write_units(run, "a")
+    add(run, record("a"))
+    link = run.path / "results" / "part-link.parquet"
+    link.symlink_to(run.path / "nothing")
+    answer = query(run, "select key from results")
+    assert (answer.rows, [p.path for p in answer.problems]) == ((("a",),), [link])
+    with pytest.raises(StorageError, match=r"cannot read .*part-link.*: a link to nothing"):
+        repair(run)
+    assert link.is_symlink()
 
 
 def test_the_newer_session_counts_whatever_the_clocks_say(tmp_path):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -341,6 +342,27 @@ def test_the_units_of_a_torn_part_are_done_again(job, tmp_path):
     assert rows(folder) == before
     assert again.problems
     assert all(p.path.is_relative_to(folder.damaged / "results") for p in again.problems)
+    quiet = Listener()
+    run_job(job("data.points=1"), options, quiet)
+    assert (quiet.begun, quiet.problems) == ((4, 4), [])
+
+
+@pytest.mark.parametrize("rule", ["never", "failed"])
+@pytest.mark.parametrize("table", ["witnesses", "trace"])
+def test_units_whose_witness_or_trace_is_damaged_are_done_again(job, tmp_path, table, rule):
+    options = RunOptions(tmp_path, local=True)
+    folder = run_job(job("data.points=1"), options, Listener()).folder
+    before = rows(folder)
+    (part, *_) = folder.parts(table)
+    part.write_bytes(part.read_bytes()[:1000])
+    again = Listener()
+    run_job(job("data.points=1"), replace(options, rerun=Rerun(rule)), again)
+    assert again.begun is not None
+    assert again.begun[1] < 4
+    assert [p.path.parent for p in again.problems] == [folder.damaged / table]
+    assert rows(folder) == before
+    bare = f"select key from results anti join {table} using (key)"
+    assert query(folder, bare).rows == ()
     quiet = Listener()
     run_job(job("data.points=1"), options, quiet)
     assert (quiet.begun, quiet.problems) == ((4, 4), [])
