@@ -62,7 +62,7 @@ class RunResult:
         folder: the run folder.
         total: units of the job.
         left: units that are not done.
-        failed: rows of this run that crashed, had no licence or a bad witness.
+        failed: units that crashed or had no licence, in this session.
     """
 
     folder: RunFolder
