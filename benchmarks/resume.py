@@ -57,7 +57,7 @@ def _make(run: RunFolder, units: list[Unit], part: int) -> None:
 def _start(what: str, run: RunFolder, units: list[Unit]) -> None:
     began = time.perf_counter()
     repair(run)
-    left = resume(run, units, None, Rerun.FAILED, lambda: write_units(run, units))
+    left = resume(run, units, None, Rerun.FAILED, lambda: write_units(run, units, None))
     print(f"{what}: {time.perf_counter() - began:.2f} s, {len(left)} units left")
 
 
