@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import functools
+import os
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from bnnray.results.schema import SCHEMA_VERSION, TABLES
-
-MAGIC = b"PAR1"
-TAIL_BYTES = 4 + len(MAGIC)
-"""A Parquet file ends with the length of its footer and the magic."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ def check_parts(place: Place, paths: list[Path]) -> Parts:
     """
     files: list[Path] = []
     problems: list[Problem] = []
-    columns: set[bytes] = set()
+    columns: set[str] = set()
     for path in paths:
         try:
             columns.add(_columns(path, place.table))
@@ -126,10 +121,19 @@ def check_parts(place: Place, paths: list[Path]) -> Parts:
     return Parts(place, tuple(files), tuple(problems), alike=len(columns) == 1)
 
 
-def _columns(path: Path, table: str) -> bytes:
-    """The columns of a part, as Arrow encodes them."""
-    footer = _footer(path)
-    tag = (_value(footer, b"bnnray") or b"").decode(errors="replace")
+def _columns(path: Path, table: str) -> str:
+    """The columns of a part, in words."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                raise Unreadable("empty")
+            schema = pq.read_schema(file)
+    except pa.ArrowException:
+        raise Unreadable("not Parquet, or cut off") from None
+    tag = (schema.metadata or {}).get(b"bnnray", b"").decode(errors="replace")
     name, _, version = tag.partition(" ")
     if not version.isdecimal():
         raise Unreadable("not a file of bnnray")
@@ -137,56 +141,7 @@ def _columns(path: Path, table: str) -> bytes:
         raise Unreadable(f"expected rows of {table}, got {name}")
     if int(version) > SCHEMA_VERSION:
         raise Unreadable(f"expected schema version {SCHEMA_VERSION} or older, got {version}")
-    columns = _value(footer, b"ARROW:schema") or b""
-    unknown = _names(columns) - {c.name for c in TABLES[table]}
+    unknown = set(schema.names) - {c.name for c in TABLES[table]}
     if unknown:
         raise Unreadable(f"made by a newer bnnray: it has the column {min(unknown)}")
-    return columns
-
-
-@functools.lru_cache(256)
-def _names(columns: bytes) -> frozenset[str]:
-    """Names of columns as Arrow encodes them."""
-    import pyarrow as pa
-
-    try:
-        return frozenset(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(columns))).names)
-    except (ValueError, OSError):
-        return frozenset()
-
-
-def _footer(path: Path) -> bytes:
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        if size == 0:
-            raise Unreadable("empty")
-        file.seek(max(0, size - TAIL_BYTES))
-        tail = file.read()
-        length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != MAGIC or length > size - TAIL_BYTES - len(MAGIC):
-            raise Unreadable("not Parquet, or cut off")
-        file.seek(size - TAIL_BYTES - length)
-        return file.read(length)
-
-
-def _value(footer: bytes, name: bytes) -> bytes | None:
-    """A value of the footer's metadata, found without decoding the rest of the footer.
-
-    Thrift's compact protocol writes key and value as 0x18, length, bytes. The metadata come
-    after the statistics of the columns, so the last match is theirs.
-    """
-    head = b"\x18" + bytes([len(name)]) + name + b"\x18"
-    at = footer.rfind(head)
-    if at < 0:
-        return None
-    length, start = _varint(footer, at + len(head))
-    return footer[start : start + length]
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number in groups of seven bits, lowest first, and where it ends."""
-    value = shift = 0
-    while at < len(data) and data[at] & 0x80:
-        value |= (data[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-    return value | (data[at] if at < len(data) else 0) << shift, at + 1
+    return str(schema.remove_metadata())
