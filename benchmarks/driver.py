@@ -14,7 +14,7 @@ import heapq
 import itertools
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from tiny_run import tiny_context, tiny_units
@@ -47,7 +47,7 @@ class TimedCluster:
         self._behind: dict[Place, deque[Shard]] = {place: deque() for place in places}
         self.cpu = 0.0
 
-    def places(self) -> Sequence[Place]:
+    def places(self, useful: Callable[[Place], bool]) -> Sequence[Place]:
         return self._places
 
     def submit(self, shard: Shard, place: Place) -> None:

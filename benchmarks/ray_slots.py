@@ -57,11 +57,13 @@ def main() -> None:
 
 def measure(cluster: Cluster, context: RunContext, folder: Path, units: list[Unit]) -> None:
     """Runs the units and prints what came of it."""
-    driver = Driver(cluster, cluster.sink(folder), context, lambda records: None)
+    drain = Drain()
+    sink = cluster.sink(folder, drain.check_last)
+    driver = Driver(cluster, sink, context, lambda records: None)
     timer = threading.Timer(MEMORY_SECONDS, print_memory)
     timer.start()
     cpu = time.process_time()
-    driver.run(units, Drain(), 0.0)
+    driver.run(units, drain, 0.0)
     cpu = time.process_time() - cpu
     timer.cancel()
     done = driver.done()
@@ -109,7 +111,7 @@ def kind_of(process: psutil.Process) -> str:
 
 def wait_for(cluster: Cluster, keepers: int) -> None:
     """Waits until all keepers take shards."""
-    while len(cluster.places()) < keepers:
+    while len(cluster.places(lambda _: True)) < keepers:
         time.sleep(0.05)
 
 
