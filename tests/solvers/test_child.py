@@ -7,9 +7,8 @@ import time
 import numpy as np
 import psutil
 import pytest
-from scipy import sparse
+from hostile import MODEL
 
-from bnnray.encodings import LinearModel
 from bnnray.errors import LicenceError, SetupError
 from bnnray.solvers import Child, Limits, Problem, Progress, Scripted, Solution
 from bnnray.verdicts import Status
@@ -20,18 +19,7 @@ NEWS = Progress(values=None, objective=3.0, bound=6.0, nodes=9)
 
 @pytest.fixture
 def problem() -> Problem:
-    return Problem(
-        LinearModel(
-            objective=np.ones(1),
-            lower=np.zeros(1),
-            upper=np.ones(1),
-            integer=np.ones(1, dtype=bool),
-            matrix=sparse.csr_array((0, 1)),
-            rhs=np.zeros(0),
-            equal=np.zeros(0, dtype=bool),
-            integral=True,
-        )
-    )
+    return Problem(MODEL)
 
 
 @pytest.fixture
