@@ -6,6 +6,7 @@ import ctypes
 import importlib
 import itertools
 import os
+import secrets
 import selectors
 import shutil
 import signal
@@ -33,7 +34,8 @@ class Nurse:
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
         self._children: dict[int, _Child] = {}
-        self._numbers = itertools.count(1)
+        # from a random one on, as a nursery that replaces another must not know its numbers
+        self._numbers = itertools.count(secrets.randbits(60))
         self._statuses: dict[int, int] = {}
         self._woken, self._waker = socket.socketpair()
         self._libc = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""The executor without Ray: slots are threads of this process, each with its child."""
+"""The executor without Ray: one keeper in this process, and a thread for each of its slots."""
 
 from __future__ import annotations
 

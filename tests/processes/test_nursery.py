@@ -235,6 +235,15 @@ def test_a_number_that_is_gone_kills_nobody(nursery):
     assert ask(second, "who?")[0] == "second"
 
 
+def test_a_number_of_a_dead_nursery_kills_nobody_of_the_next(nursery):
+    first = Process(nursery.ready(), echo, "")
+    os.kill(nursery._process.pid, signal.SIGKILL)
+    nursery._process.wait()
+    second = Process(nursery.ready(), echo, "second")
+    first.close()
+    assert ask(second, "who?")[0] == "second"
+
+
 def test_what_was_said_before_the_end_is_read(nursery):
     process = Process(nursery.ready(), echo, "last word")
     process.connection.send("who?")
