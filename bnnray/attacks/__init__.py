@@ -3,6 +3,7 @@
 from typing import Any
 
 from bnnray.attacks.base import Attack, Found, Task, failed
+from bnnray.attacks.exact import Exact, ExactSettings
 from bnnray.attacks.iprop import Iprop, IpropSettings
 from bnnray.attacks.iteration import Iteration, Subproblem
 from bnnray.attacks.milp import Milp, MilpSettings
@@ -11,7 +12,12 @@ from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
 from bnnray.attacks.settings import AttackSettings, Count, Positive, Seconds
 from bnnray.errors import UsageError, unknown_name
 
-ATTACKS: dict[str, type[Attack[Any]]] = {"pgd": Pgd, "iprop": Iprop, "milp": Milp}
+ATTACKS: dict[str, type[Attack[Any]]] = {
+    "pgd": Pgd,
+    "iprop": Iprop,
+    "milp": Milp,
+    "exact": Exact,
+}
 """Attacks by the kind that a job file names."""
 
 
@@ -37,6 +43,8 @@ __all__ = [
     "AttackSettings",
     "Count",
     "Effort",
+    "Exact",
+    "ExactSettings",
     "Found",
     "Incumbent",
     "Iprop",

@@ -1,0 +1,49 @@
+"""The compiled part of the exact engine. Importing it compiles it, the first time for a while."""
+
+from bnnray.exact.kernels.arrays import (
+    Active,
+    Clauses,
+    Scratch,
+    Stack,
+    make_active,
+    make_clauses,
+    make_scratch,
+    make_stack,
+    make_state,
+)
+from bnnray.exact.kernels.branch_and_bound import DONE, FOUND, LEAF, PAUSED, advance
+from bnnray.exact.kernels.certificates import certify
+from bnnray.exact.kernels.clauses import imply, learn
+from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, UNDECIDED, approach
+from bnnray.exact.kernels.propagation import propagate
+from bnnray.exact.kernels.rounding import evaluate, nearest, on_sides, repair, round_off
+
+__all__ = [
+    "DONE",
+    "FEASIBLE",
+    "FOUND",
+    "INFEASIBLE",
+    "LEAF",
+    "PAUSED",
+    "UNDECIDED",
+    "Active",
+    "Clauses",
+    "Scratch",
+    "Stack",
+    "advance",
+    "approach",
+    "certify",
+    "evaluate",
+    "imply",
+    "learn",
+    "make_active",
+    "make_clauses",
+    "make_scratch",
+    "make_stack",
+    "make_state",
+    "nearest",
+    "on_sides",
+    "propagate",
+    "repair",
+    "round_off",
+]

@@ -1,0 +1,180 @@
+"""The search tree: depth first, over the sides of the rows.
+
+A node is a set of decided rows. It carries a point; the child that agrees with the point costs
+nothing, only the other one needs a projection.
+"""
+
+from __future__ import annotations
+
+from bnnray.exact.kernels.arrays import (
+    ACTIVE,
+    CLAUSES,
+    LATER,
+    ROWS,
+    SCRATCH,
+    STACK,
+    STATE,
+    WORDS,
+    Active,
+    Clauses,
+    Stack,
+    f32,
+    i64,
+    nothing,
+)
+from bnnray.exact.kernels.bits import has, put
+from bnnray.exact.kernels.branching import choose
+from bnnray.exact.kernels.clauses import imply, learn
+from bnnray.exact.kernels.compile import kernel
+from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, approach, inside
+from bnnray.exact.kernels.propagation import propagate
+from bnnray.exact.kernels.rounding import evaluate, nearest
+from bnnray.exact.problem import Later, Rows, Words
+
+DONE, PAUSED, FOUND, LEAF = 0, 1, 2, 3
+"""Why :func:`advance` returns: nothing is left; the work is done; a point above the line was
+found; a node is left that branching cannot decide."""
+
+CLOSED, BRANCHED, IS_LEAF = 0, 1, 2
+
+STEPS = 200
+"""Of a projection at a node."""
+
+ACCEPTED = 0.2
+"""Share of the margin by which an inherited point has to be inside."""
+
+
+@kernel(i64(ROWS, WORDS, WORDS, ACTIVE, SCRATCH))
+def split(rows: Rows, firing: Words, still: Words, active: Active, scratch: object) -> int:
+    """Lists the decided rows in ``active`` and the others in ``scratch.free``; counts these."""
+    decided, free = 0, 0
+    for row in range(rows.weights.shape[0]):
+        on = has(firing, row)
+        if on or has(still, row):
+            active.row[decided] = row
+            active.side[decided] = 1 if on else 0
+            decided += 1
+        else:
+            scratch.free[free] = row
+            free += 1
+    active.count[0] = decided
+    return free
+
+
+@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, SCRATCH, STATE))
+def visit(
+    rows: Rows,
+    later: Later,
+    stack: Stack,
+    clauses: Clauses,
+    active: Active,
+    scratch: object,
+    state: object,
+) -> int:
+    """Closes the current node, or chooses the row to branch on, or calls it a leaf."""
+    d = state.depth
+    firing, still, point = stack.firing[d], stack.still[d], stack.point[d]
+    if imply(clauses, state, firing, still):
+        state.refuted += 1
+        return CLOSED
+    upper, open_ = propagate(later, firing, still, scratch)
+    state.work += later.positive.size + state.clauses
+    stack.upper[d] = upper
+    if upper <= state.line:
+        state.bounded += 1
+        return CLOSED
+    free = split(rows, firing, still, active, scratch)
+    state.work += active.count[0] * point.size
+    if inside(rows, active, point, f32(ACCEPTED * rows.margin)):
+        stack.inside[d] = 1
+    else:
+        ended = approach(
+            rows,
+            active,
+            scratch.low,
+            rows.reach,
+            scratch.lower,
+            rows.cap,
+            point,
+            f32(rows.margin),
+            STEPS,
+            scratch,
+            state,
+        )
+        if ended == INFEASIBLE:
+            state.infeasible += 1
+            learn(clauses, state, active, scratch.support, state.support)
+            return CLOSED
+        stack.inside[d] = 1 if ended == FEASIBLE else 0
+        if ended == FEASIBLE:
+            state.feasible += 1
+        else:
+            state.undecided += 1
+        nearest(rows, point, scratch.lattice)
+        evaluate(rows, later, scratch.lattice, scratch, state)
+    if open_ == 0 or free == 0:
+        return IS_LEAF
+    row, side = choose(rows, later, firing, still, point, free, scratch, state)
+    stack.row[d] = row
+    stack.side[d] = side
+    stack.children[d] = 0
+    return BRANCHED
+
+
+@kernel(nothing(STACK, STATE))
+def descend(stack: Stack, state: object) -> None:
+    """Goes to the next child of the current node, or back up if it has no more."""
+    d = state.depth
+    if stack.children[d] == 2:
+        state.depth = d - 1
+        return
+    side = stack.side[d] if stack.children[d] == 0 else 1 - stack.side[d]
+    stack.children[d] += 1
+    stack.firing[d + 1] = stack.firing[d]
+    stack.still[d + 1] = stack.still[d]
+    stack.point[d + 1] = stack.point[d]
+    stack.inside[d + 1] = stack.inside[d]
+    stack.upper[d + 1] = stack.upper[d]
+    put(stack.firing[d + 1] if side == 1 else stack.still[d + 1], stack.row[d])
+    state.depth = d + 1
+    state.entering = 1
+
+
+@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, SCRATCH, STATE, i64, i64))
+def advance(
+    rows: Rows,
+    later: Later,
+    stack: Stack,
+    clauses: Clauses,
+    active: Active,
+    scratch: object,
+    state: object,
+    work: int,
+    nodes: int,
+) -> int:
+    """Searches on from where it stood.
+
+    Args:
+        work, nodes: how much at most; the node that passes it is finished.
+
+    Returns:
+        DONE, PAUSED, FOUND or LEAF. After LEAF the caller settles the node, and closes it by
+        lowering ``state.depth``.
+    """
+    last_work, last_node = state.work + work, state.nodes + nodes
+    while state.depth >= 0:
+        if state.entering == 0:
+            descend(stack, state)
+            continue
+        state.entering = 0
+        state.nodes += 1
+        ended = visit(rows, later, stack, clauses, active, scratch, state)
+        if ended == CLOSED:
+            state.depth -= 1
+        elif ended == IS_LEAF:
+            return LEAF
+        if state.found == 1:
+            return FOUND
+        if state.work >= last_work or state.nodes >= last_node:
+            return PAUSED
+    return DONE
