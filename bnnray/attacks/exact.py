@@ -84,6 +84,6 @@ class Exact(Attack[ExactSettings]):
             if witness is not None and search.offer(witness):
                 tree.raise_line(below(objective, least_wanted(search, objective)))
             bounds.tighten(objective, tree.bound, Proof.EXACT)
-        if tree.undecided is not None:
+        if tree.undecided is not None and search.settled is None:
             search.message = "some cells are too thin to tell whether an input is in them"
         return None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 import numpy as np
+import numpy.typing as npt
 
 from bnnray.exact.kernels import (
     FEASIBLE,
@@ -73,7 +74,7 @@ class Leaf:
         rows: Rows,
         active: Active,
         scratch: Scratch,
-        state: object,
+        state: npt.NDArray[np.void],
         point: Float32Array,
         *,
         whole: bool,

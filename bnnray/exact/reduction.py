@@ -259,22 +259,22 @@ def _layer(layer: SignLayer, units: Int64Array, inputs: Int64Array, settled: Int
     return _Layer(pack(seen > 0), pack(seen < 0), (fan + thresholds) // 2, (fan - thresholds) // 2)
 
 
+NO_WORDS, NO_INTS = np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.int64)
+
+
 def _later(parts: Sequence[_Layer], gains: Int64Array) -> Later:
     units = np.array([len(p.need) for p in parts], dtype=np.int64)
     words = np.array([p.positive.shape[1] for p in parts], dtype=np.int64)
-
-    def joined(arrays: list[npt.NDArray[np.generic]], dtype: type) -> npt.NDArray[np.generic]:
-        return np.concatenate([np.zeros(0, dtype), *arrays]).astype(dtype)
 
     return Later(
         units=units,
         words=words,
         masks_at=_begins(units * words),
         units_at=_begins(units),
-        positive=joined([p.positive.T.ravel() for p in parts], np.uint64),
-        negative=joined([p.negative.T.ravel() for p in parts], np.uint64),
-        need=joined([p.need for p in parts], np.int64),
-        slack=joined([p.slack for p in parts], np.int64),
+        positive=np.concatenate([NO_WORDS, *(p.positive.T.ravel() for p in parts)]),
+        negative=np.concatenate([NO_WORDS, *(p.negative.T.ravel() for p in parts)]),
+        need=np.concatenate([NO_INTS, *(p.need for p in parts)]),
+        slack=np.concatenate([NO_INTS, *(p.slack for p in parts)]),
         gains=gains,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,26 +19,31 @@ def array(dtype: types.Type, dimensions: int = 1) -> types.Array:
     return types.Array(dtype, dimensions, "C")
 
 
+def named(parts: tuple[types.Type, ...], class_: type) -> types.Type:
+    """A named tuple."""
+    return types.BaseTuple.from_types(parts, class_)
+
+
 INTS, INTS2 = array(i64), array(i64, 2)
 FLOATS, FLOATS2 = array(f32), array(f32, 2)
 WORDS, WORDS2 = array(u64), array(u64, 2)
 BYTES2 = array(types.int8, 2)
 
-ROWS = types.NamedTuple(
+ROWS = named(
     (BYTES2, FLOATS2, INTS, INTS2, INTS2, INTS, f64, FLOATS, FLOATS2, FLOATS, f64, f64), Rows
 )
-LATER = types.NamedTuple((INTS, INTS, INTS, INTS, WORDS, WORDS, INTS, INTS, INTS), Later)
+LATER = named((INTS, INTS, INTS, INTS, WORDS, WORDS, INTS, INTS, INTS), Later)
 
 
 class Active(NamedTuple):
-    """Rows that have to be on a side: the first ``count[0]`` entries of each array.
+    """Rows that have to be on a side: the first ``decided[0]`` entries of each array.
 
     Attributes:
-        count: (1,).
+        decided: (1,), how many.
         row, side: (rows,).
     """
 
-    count: Int64Array
+    decided: Int64Array
     row: Int64Array
     side: Int64Array
 
@@ -124,6 +129,9 @@ class Scratch(NamedTuple):
     weight: Float32Array
 
 
+State = Any
+"""One record of :data:`STATE_TYPE`."""
+
 STATE_FIELDS = [
     "depth",
     "entering",
@@ -153,10 +161,10 @@ STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
 - bounded, refuted: nodes closed by the bound, and by clauses.
 """
 
-ACTIVE = types.NamedTuple((INTS, INTS, INTS), Active)
-CLAUSES = types.NamedTuple((WORDS2, WORDS2, INTS), Clauses)
-STACK = types.NamedTuple((WORDS2, WORDS2, FLOATS2, INTS, INTS, INTS, INTS, INTS), Stack)
-SCRATCH = types.NamedTuple((*([WORDS] * 6), *([INTS] * 13), *([FLOATS] * 6)), Scratch)
+ACTIVE = named((INTS, INTS, INTS), Active)
+CLAUSES = named((WORDS2, WORDS2, INTS), Clauses)
+STACK = named((WORDS2, WORDS2, FLOATS2, INTS, INTS, INTS, INTS, INTS), Stack)
+SCRATCH = named((*([WORDS] * 6), *([INTS] * 13), *([FLOATS] * 6)), Scratch)
 STATE = from_dtype(STATE_TYPE)
 
 

@@ -21,7 +21,7 @@ def popcount(x: np.uint64) -> int:
     x = x - ((x >> ONE) & ODD)
     x = (x & PAIRS) + ((x >> TWO) & PAIRS)
     x = (x + (x >> FOUR)) & NIBBLES
-    return np.int64((x * BYTES) >> TOP)
+    return int((x * BYTES) >> TOP)
 
 
 @kernel(flag(WORDS, i64))

@@ -17,7 +17,9 @@ from bnnray.exact.kernels.arrays import (
     WORDS,
     Active,
     Clauses,
+    Scratch,
     Stack,
+    State,
     f32,
     i64,
     nothing,
@@ -45,7 +47,7 @@ ACCEPTED = 0.2
 
 
 @kernel(i64(ROWS, WORDS, WORDS, ACTIVE, SCRATCH))
-def split(rows: Rows, firing: Words, still: Words, active: Active, scratch: object) -> int:
+def split(rows: Rows, firing: Words, still: Words, active: Active, scratch: Scratch) -> int:
     """Lists the decided rows in ``active`` and the others in ``scratch.free``; counts these."""
     decided, free = 0, 0
     for row in range(rows.weights.shape[0]):
@@ -57,7 +59,7 @@ def split(rows: Rows, firing: Words, still: Words, active: Active, scratch: obje
         else:
             scratch.free[free] = row
             free += 1
-    active.count[0] = decided
+    active.decided[0] = decided
     return free
 
 
@@ -68,8 +70,8 @@ def visit(
     stack: Stack,
     clauses: Clauses,
     active: Active,
-    scratch: object,
-    state: object,
+    scratch: Scratch,
+    state: State,
 ) -> int:
     """Closes the current node, or chooses the row to branch on, or calls it a leaf."""
     d = state.depth
@@ -84,7 +86,7 @@ def visit(
         state.bounded += 1
         return CLOSED
     free = split(rows, firing, still, active, scratch)
-    state.work += active.count[0] * point.size
+    state.work += active.decided[0] * point.size
     if inside(rows, active, point, f32(ACCEPTED * rows.margin)):
         stack.inside[d] = 1
     else:
@@ -122,7 +124,7 @@ def visit(
 
 
 @kernel(nothing(STACK, STATE))
-def descend(stack: Stack, state: object) -> None:
+def descend(stack: Stack, state: State) -> None:
     """Goes to the next child of the current node, or back up if it has no more."""
     d = state.depth
     if stack.children[d] == 2:
@@ -147,8 +149,8 @@ def advance(
     stack: Stack,
     clauses: Clauses,
     active: Active,
-    scratch: object,
-    state: object,
+    scratch: Scratch,
+    state: State,
     work: int,
     nodes: int,
 ) -> int:

@@ -16,6 +16,8 @@ from bnnray.exact.kernels.arrays import (
     SCRATCH,
     STATE,
     WORDS,
+    Scratch,
+    State,
     f32,
     i64,
     nothing,
@@ -31,10 +33,60 @@ NEAR = 0.1
 
 
 @kernel(f32(ROWS, i64, FLOATS))
-def distance(rows: Rows, row: int, point: Float32Array) -> float:
+def distance(rows: Rows, row: int, point: Float32Array) -> np.float32:
     """From the point to the row's threshold, relative to the row's range; > 0 if it fires."""
     middle = (rows.aims[1, row] - rows.aims[0, row]) * np.float32(0.5)
     return (dot(rows.floats[row], point) - middle) / rows.span[row]
+
+
+@kernel(nothing(LATER, WORDS, WORDS, i64, SCRATCH))
+def weigh_second_layer(
+    later: Later, firing: Words, still: Words, free: int, scratch: Scratch
+) -> None:
+    """The gain that hangs on each second-layer unit, halved for each two of its slack; signed by
+    the side on which the unit is good."""
+    units, words = later.units[0], later.words[0]
+    agree, against, weight = scratch.agree, scratch.against, scratch.weight
+    count_pulls(units, words, later.positive, later.negative, firing, still, agree, against)
+    for j in range(units):
+        gain = later.gains[j]
+        left = later.slack[j] - against[j] if gain > 0 else later.need[j] - 1 - agree[j]
+        if gain == 0 or left < 0 or left >= free:
+            weight[j] = np.float32(0)
+        else:
+            weight[j] = np.float32(gain) * np.float32(2.0 ** (-0.5 * left))
+
+
+@kernel(types.UniTuple(types.float64, 2)(LATER, i64, SCRATCH))
+def losses(later: Later, row: int, scratch: Scratch) -> tuple[float, float]:
+    """The weight of the second-layer units that a row harms by firing, and by not firing."""
+    units = later.units[0]
+    at, shift = (row >> 6) * units, np.uint64(row & 63)
+    firing, still = 0.0, 0.0
+    for j in range(units):
+        pull = np.int64((later.positive[at + j] >> shift) & np.uint64(1)) - np.int64(
+            (later.negative[at + j] >> shift) & np.uint64(1)
+        )
+        weight = np.float64(scratch.weight[j]) * pull
+        firing += max(-weight, 0.0)
+        still += max(weight, 0.0)
+    return firing, still
+
+
+@kernel(types.UniTuple(types.float64, 2)(LATER, i64, WORDS, WORDS, SCRATCH, STATE))
+def what_ifs(
+    later: Later, row: int, firing: Words, still: Words, scratch: Scratch, state: State
+) -> tuple[float, float]:
+    """By how much the bound falls if a row fires, and if it does not, down to the line."""
+    upper, _ = propagate(later, firing, still, scratch)
+    put(firing, row)
+    up, _ = propagate(later, firing, still, scratch)
+    clear(firing, row)
+    put(still, row)
+    down, _ = propagate(later, firing, still, scratch)
+    clear(still, row)
+    state.work += 3 * later.positive.size
+    return np.float64(upper - max(up, state.line)), np.float64(upper - max(down, state.line))
 
 
 @kernel(types.UniTuple(i64, 2)(ROWS, LATER, WORDS, WORDS, FLOATS, i64, SCRATCH, STATE))
@@ -45,8 +97,8 @@ def choose(
     still: Words,
     point: Float32Array,
     free: int,
-    scratch: object,
-    state: object,
+    scratch: Scratch,
+    state: State,
 ) -> tuple[int, int]:
     """The row to branch on, of the first ``free`` in ``scratch.free``, and its first side."""
     weighed = later.units.size == 1
@@ -64,56 +116,6 @@ def choose(
         score = (NEAR + abs(far)) * (worth + 1e-3)
         if score > best:
             best, best_row = score, row
-            agrees = 1 if far >= 0 else 0
-            best_side = agrees if loss_firing == loss_still else np.int64(loss_firing < loss_still)
+            fires = far >= 0 if loss_firing == loss_still else loss_firing < loss_still
+            best_side = 1 if fires else 0
     return best_row, best_side
-
-
-@kernel(nothing(LATER, WORDS, WORDS, i64, SCRATCH))
-def weigh_second_layer(
-    later: Later, firing: Words, still: Words, free: int, scratch: object
-) -> None:
-    """The gain that hangs on each second-layer unit, halved for each two of its slack; signed by
-    the side on which the unit is good."""
-    units, words = later.units[0], later.words[0]
-    agree, against, weight = scratch.agree, scratch.against, scratch.weight
-    count_pulls(units, words, later.positive, later.negative, firing, still, agree, against)
-    for j in range(units):
-        gain = later.gains[j]
-        left = later.slack[j] - against[j] if gain > 0 else later.need[j] - 1 - agree[j]
-        if gain == 0 or left < 0 or left >= free:
-            weight[j] = np.float32(0)
-        else:
-            weight[j] = np.float32(gain) * np.float32(2.0 ** (-0.5 * left))
-
-
-@kernel(types.UniTuple(types.float64, 2)(LATER, i64, SCRATCH))
-def losses(later: Later, row: int, scratch: object) -> tuple[float, float]:
-    """The weight of the second-layer units that a row harms by firing, and by not firing."""
-    units = later.units[0]
-    at, shift = (row >> 6) * units, np.uint64(row & 63)
-    firing, still = 0.0, 0.0
-    for j in range(units):
-        pull = np.int64((later.positive[at + j] >> shift) & np.uint64(1)) - np.int64(
-            (later.negative[at + j] >> shift) & np.uint64(1)
-        )
-        weight = np.float64(scratch.weight[j]) * pull
-        firing += max(-weight, 0.0)
-        still += max(weight, 0.0)
-    return firing, still
-
-
-@kernel(types.UniTuple(types.float64, 2)(LATER, i64, WORDS, WORDS, SCRATCH, STATE))
-def what_ifs(
-    later: Later, row: int, firing: Words, still: Words, scratch: object, state: object
-) -> tuple[float, float]:
-    """By how much the bound falls if a row fires, and if it does not, down to the line."""
-    upper, _ = propagate(later, firing, still, scratch)
-    put(firing, row)
-    up, _ = propagate(later, firing, still, scratch)
-    clear(firing, row)
-    put(still, row)
-    down, _ = propagate(later, firing, still, scratch)
-    clear(still, row)
-    state.work += 3 * later.positive.size
-    return np.float64(upper - max(up, state.line)), np.float64(upper - max(down, state.line))

@@ -19,6 +19,7 @@ from bnnray.exact.kernels.arrays import (
     ROWS,
     SCRATCH,
     Active,
+    Scratch,
     flag,
     i64,
     nothing,
@@ -65,7 +66,7 @@ def contradicts(least: int, most: int, strict: int) -> bool:
 
 
 @kernel(i64(FLOATS, i64, SCRATCH))
-def scale_multipliers(violation: Float32Array, count: int, scratch: object) -> int:
+def scale_multipliers(violation: Float32Array, count: int, scratch: Scratch) -> int:
     """The violations as integers, the positive ones rising, with their entries in ``support``."""
     most = np.float32(0)
     for k in range(count):
@@ -95,7 +96,7 @@ def certify(
     violation: Float32Array,
     lower: Int64Array,
     upper: Int64Array,
-    scratch: object,
+    scratch: Scratch,
 ) -> int:
     """Tries to prove that no input of a box is on all active sides, and shrinks the proof.
 
@@ -106,7 +107,7 @@ def certify(
     Returns:
         How many sides are needed, their entries in ``scratch.support``; 0 without a proof.
     """
-    count = scale_multipliers(violation, active.count[0], scratch)
+    count = scale_multipliers(violation, active.decided[0], scratch)
     combined, multiplier, support = scratch.combined, scratch.multiplier, scratch.support
     combined[:] = 0
     least, strict = 0, 0

@@ -12,6 +12,7 @@ from bnnray.exact.kernels.arrays import (
     WORDS,
     Active,
     Clauses,
+    State,
     flag,
     i64,
     nothing,
@@ -22,7 +23,7 @@ from bnnray.exact.problem import Int64Array, Words
 
 
 @kernel(flag(CLAUSES, STATE, WORDS, WORDS))
-def imply(clauses: Clauses, state: object, firing: Words, still: Words) -> bool:
+def imply(clauses: Clauses, state: State, firing: Words, still: Words) -> bool:
     """Decides the rows that the clauses force, in place.
 
     Returns:
@@ -56,8 +57,24 @@ def imply(clauses: Clauses, state: object, firing: Words, still: Words) -> bool:
     return False
 
 
+@kernel(nothing(CLAUSES, STATE))
+def forget(clauses: Clauses, state: State) -> None:
+    """Drops the half that was of no use for the longest time."""
+    count = state.clauses
+    oldest = np.sort(clauses.used[:count])[count // 2]
+    kept = 0
+    for c in range(count):
+        if clauses.used[c] > oldest:
+            for w in range(clauses.firing.shape[1]):
+                clauses.firing[kept, w] = clauses.firing[c, w]
+                clauses.still[kept, w] = clauses.still[c, w]
+            clauses.used[kept] = clauses.used[c]
+            kept += 1
+    state.clauses = kept
+
+
 @kernel(nothing(CLAUSES, STATE, ACTIVE, INTS, i64))
-def learn(clauses: Clauses, state: object, active: Active, support: Int64Array, count: int) -> None:
+def learn(clauses: Clauses, state: State, active: Active, support: Int64Array, count: int) -> None:
     """Keeps the sides of a certificate's support, its first ``count`` entries of ``active``."""
     if state.clauses == clauses.used.size:
         forget(clauses, state)
@@ -73,19 +90,3 @@ def learn(clauses: Clauses, state: object, active: Active, support: Int64Array, 
     state.conflicts += 1
     clauses.used[c] = state.conflicts
     state.clauses += 1
-
-
-@kernel(nothing(CLAUSES, STATE))
-def forget(clauses: Clauses, state: object) -> None:
-    """Drops the half that was of no use for the longest time."""
-    count = state.clauses
-    oldest = np.sort(clauses.used[:count])[count // 2]
-    kept = 0
-    for c in range(count):
-        if clauses.used[c] > oldest:
-            for w in range(clauses.firing.shape[1]):
-                clauses.firing[kept, w] = clauses.firing[c, w]
-                clauses.still[kept, w] = clauses.still[c, w]
-            clauses.used[kept] = clauses.used[c]
-            kept += 1
-    state.clauses = kept

@@ -1,7 +1,8 @@
 """How the kernels are compiled: by numba, ahead of their first call, and kept on disk.
 
 numba looks for changes in the file of the compiled function only, and a kernel calls those of
-other files; so the folder of compiled code is named after all of them.
+other files; so the folder of compiled code is named after all of them. A kernel comes after those
+that it calls, as it is compiled where it is defined.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from bnnray.exact.kernels.arrays import (
     SCRATCH,
     STATE,
     Active,
+    Scratch,
+    State,
     f32,
     flag,
     i64,
@@ -35,7 +37,7 @@ ZERO, HALF, ONE, FOUR = np.float32(0), np.float32(0.5), np.float32(1), np.float3
 
 
 @kernel(f32(FLOATS, FLOATS), floats=True)
-def dot(a: Float32Array, b: Float32Array) -> float:
+def dot(a: Float32Array, b: Float32Array) -> np.float32:
     total = ZERO
     for j in range(a.size):
         total += a[j] * b[j]
@@ -43,15 +45,15 @@ def dot(a: Float32Array, b: Float32Array) -> float:
 
 
 @kernel(nothing(FLOATS, FLOATS, f32), floats=True)
-def add_scaled(total: Float32Array, row: Float32Array, times: float) -> None:
+def add_scaled(total: Float32Array, row: Float32Array, times: np.float32) -> None:
     for j in range(total.size):
         total[j] += times * row[j]
 
 
 @kernel(flag(ROWS, ACTIVE, FLOATS, f32), floats=True)
-def inside(rows: Rows, active: Active, point: Float32Array, margin: float) -> bool:
+def inside(rows: Rows, active: Active, point: Float32Array, margin: np.float32) -> bool:
     """Whether an input lies on all active sides by a margin."""
-    for k in range(active.count[0]):
+    for k in range(active.decided[0]):
         row, side = active.row[k], active.side[k]
         sign = np.float32(2 * side - 1)
         if sign * dot(rows.floats[row], point) < rows.aims[side, row] + margin:
@@ -61,7 +63,7 @@ def inside(rows: Rows, active: Active, point: Float32Array, margin: float) -> bo
 
 @kernel(flag(ROWS, ACTIVE, FLOATS, f32, SCRATCH), floats=True)
 def violations(
-    rows: Rows, active: Active, point: Float32Array, margin: float, scratch: object
+    rows: Rows, active: Active, point: Float32Array, margin: np.float32, scratch: Scratch
 ) -> bool:
     """Computes the violations and the direction that lowers them.
 
@@ -71,7 +73,7 @@ def violations(
     gradient, violation = scratch.gradient, scratch.violation
     gradient[:] = ZERO
     missed = False
-    for k in range(active.count[0]):
+    for k in range(active.decided[0]):
         row, side = active.row[k], active.side[k]
         sign = np.float32(2 * side - 1)
         gap = rows.aims[side, row] + margin - sign * dot(rows.floats[row], point)
@@ -84,11 +86,11 @@ def violations(
 
 @kernel(flag(ROWS, ACTIVE, FLOATS, FLOATS, SCRATCH), floats=True)
 def promises(
-    rows: Rows, active: Active, low: Float32Array, high: Float32Array, scratch: object
+    rows: Rows, active: Active, low: Float32Array, high: Float32Array, scratch: Scratch
 ) -> bool:
     """Whether the violations look like a certificate, in floats: cheap, and decides nothing."""
     least = 0.0
-    for k in range(active.count[0]):
+    for k in range(active.decided[0]):
         aim = rows.aims[active.side[k], active.row[k]]
         least += np.float64(scratch.violation[k]) * np.float64(aim)
     most = 0.0
@@ -106,9 +108,9 @@ def step(
     gradient: Float32Array,
     low: Float32Array,
     high: Float32Array,
-    length: float,
-    momentum: float,
-) -> float:
+    length: np.float32,
+    momentum: np.float32,
+) -> np.float32:
     """One step from ``point`` and its extrapolation; positive where that went uphill."""
     uphill = ZERO
     for j in range(point.size):
@@ -137,10 +139,10 @@ def approach(
     lower: Int64Array,
     upper: Int64Array,
     point: Float32Array,
-    margin: float,
+    margin: np.float32,
     steps: int,
-    scratch: object,
-    state: object,
+    scratch: Scratch,
+    state: State,
 ) -> int:
     """Looks for an input on all active sides, from ``point``, which it moves.
 
@@ -155,10 +157,11 @@ def approach(
     """
     look, before = scratch.look, scratch.before
     look[:] = point
-    before[:] = point
+    clip(look, low, high)
+    before[:] = look
     t = ONE
     for taken in range(steps):
-        state.work += active.count[0] * point.size
+        state.work += active.decided[0] * point.size
         if not violations(rows, active, look, margin, scratch):
             point[:] = look
             return FEASIBLE

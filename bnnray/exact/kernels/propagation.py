@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from bnnray.exact.kernels.arrays import INTS, LATER, SCRATCH, WORDS, i64, nothing
+from bnnray.exact.kernels.arrays import (
+    INTS,
+    LATER,
+    SCRATCH,
+    WORDS,
+    Scratch,
+    i64,
+    nothing,
+)
 from bnnray.exact.kernels.bits import has, popcount
 from bnnray.exact.kernels.compile import kernel
 from bnnray.exact.problem import Int64Array, Later, Words
@@ -59,7 +67,7 @@ def decide(
 
 
 @kernel(types.UniTuple(i64, 2)(LATER, WORDS, WORDS, SCRATCH))
-def propagate(later: Later, firing: Words, still: Words, scratch: object) -> tuple[int, int]:
+def propagate(later: Later, firing: Words, still: Words, scratch: Scratch) -> tuple[int, int]:
     """The largest value that a pattern leaves possible, and how many units keep it open.
 
     Args:

@@ -13,6 +13,8 @@ from bnnray.exact.kernels.arrays import (
     SCRATCH,
     STATE,
     Active,
+    Scratch,
+    State,
     flag,
     i64,
     nothing,
@@ -34,6 +36,16 @@ def sum_of(rows: Rows, row: int, lattice: Int64Array) -> int:
     return total
 
 
+@kernel(flag(ROWS, ACTIVE, INTS))
+def on_sides(rows: Rows, active: Active, lattice: Int64Array) -> bool:
+    """Whether a point of the lattice is on all active sides, in integers."""
+    for k in range(active.decided[0]):
+        row, side = active.row[k], active.side[k]
+        if (sum_of(rows, row, lattice) >= rows.fires[row]) != (side == 1):
+            return False
+    return True
+
+
 @kernel(nothing(ROWS, FLOATS, INTS))
 def nearest(rows: Rows, point: Float32Array, lattice: Int64Array) -> None:
     """The nearest point of the lattice."""
@@ -42,18 +54,8 @@ def nearest(rows: Rows, point: Float32Array, lattice: Int64Array) -> None:
         lattice[j] = min(max(y, 0), rows.cap[j])
 
 
-@kernel(flag(ROWS, ACTIVE, INTS))
-def on_sides(rows: Rows, active: Active, lattice: Int64Array) -> bool:
-    """Whether a point of the lattice is on all active sides, in integers."""
-    for k in range(active.count[0]):
-        row, side = active.row[k], active.side[k]
-        if (sum_of(rows, row, lattice) >= rows.fires[row]) != (side == 1):
-            return False
-    return True
-
-
 @kernel(nothing(ROWS, LATER, INTS, SCRATCH, STATE))
-def evaluate(rows: Rows, later: Later, lattice: Int64Array, scratch: object, state: object) -> None:
+def evaluate(rows: Rows, later: Later, lattice: Int64Array, scratch: Scratch, state: State) -> None:
     """Notes a point whose value is above the line and the best found since the last look.
 
     The value guides; the replay of the witness decides what it is worth.
@@ -72,6 +74,15 @@ def evaluate(rows: Rows, later: Later, lattice: Int64Array, scratch: object, sta
         scratch.best[:] = lattice
 
 
+@kernel(nothing(INTS, i64, i64))
+def shuffle(order: Int64Array, count: int, seed: int) -> None:
+    """Puts the first entries in random order (Fisher and Yates)."""
+    for k in range(count, 1, -1):
+        seed = (seed * 1664525 + 1013904223) & 0xFFFFFFFF
+        other = (seed >> 8) % k
+        order[k - 1], order[other] = order[other], order[k - 1]
+
+
 @kernel(i64(ROWS, ACTIVE, FLOATS, INTS, i64, SCRATCH), floats=True)
 def round_off(
     rows: Rows,
@@ -79,7 +90,7 @@ def round_off(
     point: Float32Array,
     lattice: Int64Array,
     seed: int,
-    scratch: object,
+    scratch: Scratch,
 ) -> int:
     """Rounds pixel after pixel, in random order, to the side that violates less.
 
@@ -87,7 +98,7 @@ def round_off(
         How many pixels were not whole.
     """
     slack = scratch.violation
-    count = active.count[0]
+    count = active.decided[0]
     for k in range(count):
         row, side = active.row[k], active.side[k]
         sign = np.float32(2 * side - 1)
@@ -123,13 +134,31 @@ def round_off(
     return open_
 
 
-@kernel(nothing(INTS, i64, i64))
-def shuffle(order: Int64Array, count: int, seed: int) -> None:
-    """Puts the first entries in random order (Fisher and Yates)."""
-    for k in range(count, 1, -1):
-        seed = (seed * 1664525 + 1013904223) & 0xFFFFFFFF
-        other = (seed >> 8) % k
-        order[k - 1], order[other] = order[other], order[k - 1]
+@kernel(i64(ROWS, ACTIVE, SCRATCH))
+def weigh_moves(rows: Rows, active: Active, scratch: Scratch) -> int:
+    """By how much each move of one pixel changes twice the sum of squared violations.
+
+    For pixel j, ``even[j] + odd[j]`` for a step up and ``even[j] - odd[j]`` for one down. Rows that
+    no step can violate add nothing, which are nearly all.
+
+    Returns:
+        The sum of squared violations.
+    """
+    even, odd, slack = scratch.even, scratch.odd, scratch.slack
+    even[:] = 0
+    odd[:] = 0
+    cost = 0
+    for k in range(active.decided[0]):
+        if slack[k] > 0:
+            continue
+        now, up, down = slack[k] ** 2, min(slack[k] + 1, 0) ** 2, (slack[k] - 1) ** 2
+        cost += now
+        weights = rows.weights[active.row[k]]
+        curved, sloped = up + down - 2 * now, (2 * active.side[k] - 1) * (up - down)
+        for j in range(even.size):
+            even[j] += curved * abs(weights[j])
+            odd[j] += sloped * weights[j]
+    return cost
 
 
 @kernel(flag(ROWS, ACTIVE, INTS, INTS, INTS, i64, SCRATCH, STATE))
@@ -140,8 +169,8 @@ def repair(
     lower: Int64Array,
     upper: Int64Array,
     moves: int,
-    scratch: object,
-    state: object,
+    scratch: Scratch,
+    state: State,
 ) -> bool:
     """Moves one pixel by one step at a time, always the one that lowers the violations most.
 
@@ -149,7 +178,7 @@ def repair(
         Whether the point is on all active sides now.
     """
     slack = scratch.slack
-    count = active.count[0]
+    count = active.decided[0]
     for k in range(count):
         row, side = active.row[k], active.side[k]
         slack[k] = (2 * side - 1) * sum_of(rows, row, lattice) - rows.rhs[side, row]
@@ -172,30 +201,3 @@ def repair(
             row, side = active.row[k], active.side[k]
             slack[k] += (2 * side - 1) * rows.weights[row, pixel] * move
     return False
-
-
-@kernel(i64(ROWS, ACTIVE, SCRATCH))
-def weigh_moves(rows: Rows, active: Active, scratch: object) -> int:
-    """By how much each move of one pixel changes twice the sum of squared violations.
-
-    For pixel j, ``even[j] + odd[j]`` for a step up and ``even[j] - odd[j]`` for one down. Rows that
-    no step can violate add nothing, which are nearly all.
-
-    Returns:
-        The sum of squared violations.
-    """
-    even, odd, slack = scratch.even, scratch.odd, scratch.slack
-    even[:] = 0
-    odd[:] = 0
-    cost = 0
-    for k in range(active.count[0]):
-        if slack[k] > 0:
-            continue
-        now, up, down = slack[k] ** 2, min(slack[k] + 1, 0) ** 2, (slack[k] - 1) ** 2
-        cost += now
-        weights = rows.weights[active.row[k]]
-        curved, sloped = up + down - 2 * now, (2 * active.side[k] - 1) * (up - down)
-        for j in range(even.size):
-            even[j] += curved * abs(weights[j])
-            odd[j] += sloped * weights[j]
-    return cost
