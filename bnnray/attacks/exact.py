@@ -10,7 +10,8 @@ from bnnray.attacks.programs import below, least_wanted
 from bnnray.attacks.search import Search
 from bnnray.attacks.settings import AttackSettings, Count, Stop
 from bnnray.encodings import interval_ranges
-from bnnray.threat import Objective
+from bnnray.errors import UsageError
+from bnnray.threat import Domain, Objective
 from bnnray.verdicts import Proof, Status
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ class ExactSettings(AttackSettings):
     kind: Literal["exact"] = "exact"
     stop: Stop = "optimum"
     node_limit: Count | None = None
+
+    def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
+        if max_pixels is not None:
+            raise UsageError(
+                f'kind = "exact" does not limit how many pixels change; got max_pixels = '
+                f'{max_pixels}: leave it out, or use kind = "milp"'
+            )
 
 
 class Exact(Attack[ExactSettings]):

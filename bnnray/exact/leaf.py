@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from enum import Enum
 
 import numpy as np
-import numpy.typing as npt
 
 from bnnray.exact.kernels import (
     FEASIBLE,
     INFEASIBLE,
     Active,
     Scratch,
+    State,
     approach,
     nearest,
     on_sides,
@@ -74,7 +74,7 @@ class Leaf:
         rows: Rows,
         active: Active,
         scratch: Scratch,
-        state: npt.NDArray[np.void],
+        state: State,
         point: Float32Array,
         *,
         whole: bool,
@@ -125,13 +125,13 @@ class Leaf:
         while parts:
             part, point = parts.pop()
             if self._approach(part, point, 1.0) == INFEASIBLE:
-                self._state["support"] = 0  # the proof is of this part only
+                self._state.support = 0  # the proof is of this part only
                 yield Ending.OPEN
                 continue
             yield from self._rounded(part, point)
             parts += [(child, point.copy()) for child in self._halves(part, point)]
             yield Ending.OPEN
-        self._state["support"] = 0
+        self._state.support = 0
         yield Ending.REFUTED
 
     def _rounded(self, box: Box, point: Float32Array) -> Iterator[Ending]:
@@ -149,7 +149,7 @@ class Leaf:
                 box.upper,
                 MOVES,
                 self._scratch,
-                self._state[0],
+                self._state,
             ):
                 yield Ending.REACHED
             yield Ending.OPEN
@@ -178,7 +178,7 @@ class Leaf:
             np.float32(aim * self._rows.margin),
             SLICE,
             self._scratch,
-            self._state[0],
+            self._state,
         )
 
     def _whole_box(self) -> Box:

@@ -79,7 +79,7 @@ class Tree:
         self._active = make_active(count)
         self._scratch = make_scratch(rows, later)
         self._state = make_state(target.values.line(line))
-        self._state["clauses"] = knowledge.count
+        self._state.clauses = knowledge.count
         self._stack.point[0] = first.point(start)
         self._stack.upper[0] = int(np.maximum(later.gains, 0).sum())
         self._leaf: Leaf | None = None
@@ -90,25 +90,25 @@ class Tree:
     @property
     def nodes(self) -> int:
         """Visited so far."""
-        return int(self._state["nodes"][0])
+        return int(self._state.nodes)
 
     @property
     def bound(self) -> Fraction:
         """What no input exceeds: the line, or the bound of an open node or an undecided leaf."""
-        state, stack = self._state[0], self._stack
-        depth = int(state["depth"])
-        uppers = [int(state["line"])]
+        state, stack = self._state, self._stack
+        depth = int(state.depth)
+        uppers = [int(state.line)]
         if self.undecided is not None:
             uppers.append(self.undecided)
         if depth >= 0:
             open_ = stack.children[: depth + 1] < 2
-            open_[depth] |= state["entering"] == 1
+            open_[depth] |= state.entering == 1
             uppers += stack.upper[: depth + 1][open_].tolist()
         return self._target.values.objective(max(uppers))
 
     def raise_line(self, line: Fraction) -> None:
         """What does not exceed this objective is of no interest any more."""
-        self._state["line"] = max(int(self._state["line"][0]), self._target.values.line(line))
+        self._state.line = max(int(self._state.line), self._target.values.line(line))
 
     def advance(self, nodes: int) -> Witness | None:
         """Searches for a slice.
@@ -123,11 +123,10 @@ class Tree:
             self._settle(self._leaf)
         else:
             self._grow(nodes)
-        self._knowledge.count = int(self._state["clauses"][0])
-        state = self._state[0]
-        if not state["found"]:
+        self._knowledge.count = int(self._state.clauses)
+        if not self._state.found:
             return None
-        state["found"] = 0
+        self._state.found = 0
         return self._first.witness(self._scratch.best)
 
     def _grow(self, nodes: int) -> None:
@@ -139,7 +138,7 @@ class Tree:
             self._knowledge.clauses,
             self._active,
             self._scratch,
-            self._state[0],
+            self._state,
             self._work,
             nodes,
         )
@@ -147,7 +146,7 @@ class Tree:
         self.finished = ended == DONE
         if ended == LEAF:
             whole = self._first.region.domain is Domain.GRID
-            depth = int(self._state["depth"][0])
+            depth = int(self._state.depth)
             self._leaf = Leaf(
                 self._first.rows,
                 self._active,
@@ -159,10 +158,10 @@ class Tree:
 
     def _settle(self, leaf: Leaf) -> None:
         """Works on a leaf for a slice."""
-        state = self._state[0]
-        depth = int(state["depth"])
+        state = self._state
+        depth = int(state.depth)
         upper = int(self._stack.upper[depth])
-        if upper <= state["line"]:
+        if upper <= state.line:
             self._close()
             return
         ending = leaf.advance()
@@ -170,9 +169,9 @@ class Tree:
             rows, later = self._first.rows, self._target.later
             evaluate(rows, later, self._scratch.lattice, self._scratch, state)
         elif ending is Ending.REFUTED:
-            if state["support"]:
+            if state.support:
                 clauses, support = self._knowledge.clauses, self._scratch.support
-                learn(clauses, state, self._active, support, state["support"])
+                learn(clauses, state, self._active, support, state.support)
             self._close()
         elif ending is Ending.UNDECIDED:
             self.undecided = upper if self.undecided is None else max(self.undecided, upper)
@@ -180,7 +179,7 @@ class Tree:
 
     def _close(self) -> None:
         self._leaf = None
-        self._state["depth"] -= 1
+        self._state.depth -= 1
 
     def _pace(self, seconds: float, *, paused: bool) -> None:
         """Fits the work of a slice to its time."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from numba import from_dtype, types
 
 from bnnray.exact.problem import Float32Array, Int64Array, Later, Rows, Words, words_of
@@ -224,10 +223,10 @@ def make_scratch(rows: Rows, later: Later) -> Scratch:
     )
 
 
-def make_state(line: int) -> npt.NDArray[np.void]:
-    """The state before the root, an array of one record."""
-    state = np.zeros(1, dtype=STATE_TYPE)
-    state["entering"], state["line"] = 1, line
+def make_state(line: int) -> State:
+    """The state before the root."""
+    state = np.zeros(1, dtype=STATE_TYPE).view(np.recarray)[0]
+    state.entering, state.line = 1, line
     return state
 
 

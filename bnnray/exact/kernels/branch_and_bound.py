@@ -76,6 +76,7 @@ def visit(
     """Closes the current node, or chooses the row to branch on, or calls it a leaf."""
     d = state.depth
     firing, still, point = stack.firing[d], stack.still[d], stack.point[d]
+    stack.children[d] = 0  # also of a leaf: it is open until it is settled
     if imply(clauses, state, firing, still):
         state.refuted += 1
         return CLOSED
@@ -119,7 +120,6 @@ def visit(
     row, side = choose(rows, later, firing, still, point, free, scratch, state)
     stack.row[d] = row
     stack.side[d] = side
-    stack.children[d] = 0
     return BRANCHED
 
 
