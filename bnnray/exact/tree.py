@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from bnnray.exact.kernels import (
+    BOUND,
     DONE,
     LEAF,
     Clauses,
@@ -24,8 +25,10 @@ from bnnray.exact.kernels import (
     make_scratch,
     make_stack,
     make_state,
+    note_certificate,
 )
 from bnnray.exact.leaf import Ending, Leaf
+from bnnray.exact.proof import ProofText
 from bnnray.exact.reduction import FirstLayer, Target
 from bnnray.threat import Domain, Witness
 
@@ -43,10 +46,12 @@ class Knowledge:
     Attributes:
         clauses: the room for them.
         count: how many there are.
+        learned: how many there ever were.
     """
 
     clauses: Clauses
     count: int = 0
+    learned: int = 0
 
 
 def no_knowledge(first: FirstLayer) -> Knowledge:
@@ -62,6 +67,7 @@ class Tree:
         knowledge: what was learned before; more is added.
         start: an input of the region.
         line: an objective; what does not exceed it is of no interest.
+        proof: where the tree is to be written, if it is.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Tree:
         knowledge: Knowledge,
         start: Witness,
         line: Fraction,
+        proof: ProofText | None = None,
     ) -> None:
         rows, later = first.rows, target.later
         self._first, self._target, self._knowledge = first, target, knowledge
@@ -79,7 +86,9 @@ class Tree:
         self._active = make_active(count)
         self._scratch = make_scratch(rows, later)
         self._state = make_state(target.values.line(line))
-        self._state.clauses = knowledge.count
+        self._state.clauses, self._state.conflicts = knowledge.count, knowledge.learned
+        self._proof = proof
+        self._state.noting = int(proof is not None)
         self._stack.point[0] = first.point(start)
         self._stack.upper[0] = int(np.maximum(later.gains, 0).sum())
         self._leaf: Leaf | None = None
@@ -124,6 +133,8 @@ class Tree:
         else:
             self._grow(nodes)
         self._knowledge.count = int(self._state.clauses)
+        self._knowledge.learned = int(self._state.conflicts)
+        self._write()
         if not self._state.found:
             return None
         self._state.found = 0
@@ -156,12 +167,20 @@ class Tree:
                 whole=whole,
             )
 
+    def _write(self, *more: int) -> None:
+        """Hands events to the proof."""
+        if self._proof is not None:
+            noted = self._scratch.events[: self._state.noted].tolist()
+            self._proof.add([*noted, *more])
+            self._state.noted = 0
+
     def _settle(self, leaf: Leaf) -> None:
         """Works on a leaf for a slice."""
         state = self._state
         depth = int(state.depth)
         upper = int(self._stack.upper[depth])
         if upper <= state.line:
+            self._write(BOUND)
             self._close()
             return
         ending = leaf.advance()
@@ -172,6 +191,9 @@ class Tree:
             if state.support:
                 clauses, support = self._knowledge.clauses, self._scratch.support
                 learn(clauses, state, self._active, support, state.support)
+                note_certificate(self._active, self._scratch, state)
+            else:
+                self._write(*leaf.events)
             self._close()
         elif ending is Ending.UNDECIDED:
             self.undecided = upper if self.undecided is None else max(self.undecided, upper)
