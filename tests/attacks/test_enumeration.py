@@ -214,7 +214,7 @@ def test_the_exact_engine_proves_the_true_optimum(domain, chunk):
         assert outcome.status is Status.OPTIMAL, where
         assert outcome.incumbent.objective == outcome.bound == true, where
         assert outcome.proof is Proof.EXACT, where
-    assert open_ <= len(asked) / 100
+    assert open_ <= len(asked) / 50
 
 
 @pytest.mark.parametrize("domain", list(Domain))

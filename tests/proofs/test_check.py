@@ -130,7 +130,7 @@ def test_the_proof_of_another_question_is_refused():
         ("bnnray proof 1\nbound 0\ntarget {t}\n", "ends too soon"),
         ("bnnray proof 1\nbound 0\ntarget {t}\nclause 1\n", "there are 0 clauses so far"),
         ("bnnray proof 1\nbound 0\ntarget {t}\ncertificate 0+*0\n", "positive multipliers"),
-        ("bnnray proof 1\nbound 0\ntarget {t}\ncertificate 0+*7\n", "lacks a sign"),
+        ("bnnray proof 1\nbound 0\ntarget {t}\ncertificate 0-*7\n", "lacks a sign"),
         ("bnnray proof 1\nbound 0\ntarget {t}\nbranch 9999+\n", "units; got 9999"),
         ("bnnray proof 1\nbound 0\ntarget {t}\nbranch 0\n", "expected a unit and its sign"),
         ("bnnray proof 1\nbound 0\ntarget {t}\npixel 99 1\n", "only a pixel of the grid"),
