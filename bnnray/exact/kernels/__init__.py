@@ -13,7 +13,7 @@ from bnnray.exact.kernels.arrays import (
     make_state,
 )
 from bnnray.exact.kernels.branch_and_bound import DONE, FOUND, LEAF, PAUSED, advance
-from bnnray.exact.kernels.certificates import certify
+from bnnray.exact.kernels.certificates import certify, tighten
 from bnnray.exact.kernels.clauses import imply, learn
 from bnnray.exact.kernels.events import (
     BOUND,
@@ -21,9 +21,12 @@ from bnnray.exact.kernels.events import (
     CERTIFICATE,
     CLAUSE,
     FORCED,
+    PARITIES,
+    PARITY,
     PART,
     PIXEL,
     POINT,
+    TIGHTEN,
     note_certificate,
 )
 from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, UNDECIDED, approach
@@ -41,10 +44,13 @@ __all__ = [
     "FOUND",
     "INFEASIBLE",
     "LEAF",
+    "PARITIES",
+    "PARITY",
     "PART",
     "PAUSED",
     "PIXEL",
     "POINT",
+    "TIGHTEN",
     "UNDECIDED",
     "Active",
     "Clauses",
@@ -68,4 +74,5 @@ __all__ = [
     "propagate",
     "repair",
     "round_off",
+    "tighten",
 ]
