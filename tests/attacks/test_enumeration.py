@@ -5,6 +5,7 @@ scores and ties; every goal. A heuristic is never above the truth, a complete at
 """
 
 from fractions import Fraction
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from oracle import true_maximum
 from tiny import random_question
 
 from bnnray.attacks import Iprop, IpropSettings, Milp, MilpSettings, Pgd, PgdSettings, Task
+from bnnray.attacks.pgd import SurrogateName
 from bnnray.solvers import BACKENDS, InProcess
 from bnnray.threat import Domain, Question, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
@@ -153,7 +155,7 @@ def test_both_formulations_prove_and_claim_the_same_on_generic_networks(name):
 
 
 @pytest.mark.parametrize("local", [False, True])
-@pytest.mark.parametrize("surrogate", ["hardtanh", "straight-through", "tanh"])
+@pytest.mark.parametrize("surrogate", get_args(SurrogateName))
 @pytest.mark.parametrize("domain", list(Domain))
 def test_pgd_is_never_above_the_truth_and_finds_flips(domain, surrogate, local):
     attack = Pgd(PgdSettings(surrogate=surrogate, iterations=15, restarts=4))
