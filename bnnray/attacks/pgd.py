@@ -7,7 +7,7 @@ The iterated FGSM of Khalil et al. 2018 is ``surrogate = "hardtanh"`` with ``res
 steps from the clean input, clipped to the budget and to [0, 1]. With ``repeat`` it goes on from
 random starts until the time limit.
 
-At small budgets ``surrogate = "reachable-tanh"`` finds many more flips than the others: its tanh is
+At small budgets ``surrogate = "reachable-tanh"`` finds more flips than the others: its tanh is
 as wide at each unit as the unit's sum can move within the budget.
 """
 
