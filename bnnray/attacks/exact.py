@@ -47,12 +47,14 @@ class Exact(Attack[ExactSettings]):
         from bnnray.exact.reduction import Reduction
         from bnnray.exact.tree import Tree, no_knowledge
 
+        began = search.elapsed
         ranges = interval_ranges(search.question)
         search.effort.unstable = int(ranges[0].unstable.sum())
         bounds = TargetBounds(search, ranges[-1])
         reduction = Reduction(search.question, ranges)
         knowledge = no_knowledge(reduction.first)
-        search.effort.build_seconds = search.elapsed
+        built = search.elapsed
+        search.effort.build_seconds = built - began
         for objective in search.question.objectives:
             if search.settled is not None:
                 break
@@ -65,7 +67,7 @@ class Exact(Attack[ExactSettings]):
             status = self._grow(search, objective, tree, bounds)
             if status is not None:
                 return search.settled or status
-        search.effort.solve_seconds = search.elapsed - search.effort.build_seconds
+        search.effort.solve_seconds = search.elapsed - built
         return search.settled or Status.ITERATION_LIMIT
 
     def _grow(
