@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,6 +13,7 @@ from tiny import random_question
 
 from bnnray import attacks
 from bnnray.attacks import Attack, AttackSettings, Count, Search, Task
+from bnnray.attacks.cascade import DEFAULT_STAGES
 from bnnray.attacks.settings import Stop
 from bnnray.job import load_job
 from bnnray.models import import_arrays
@@ -94,7 +96,14 @@ def test_the_job_file_of_the_contract_is_valid(tmp_path):
     loaded = load_job(path)
     given = {place for place, _, origin in loaded.values() if origin == "job"}
     missing = {place for place, _, _ in loaded.values()} - given
-    assert {p for p in missing if "warm_start" not in p} <= {"model.2x100.arch", "attack.milp.name"}
+    unsaid = {p for p in missing if "warm_start" not in p and ".stages." not in p}
+    assert unsaid <= {"model.2x100.arch", "attack.milp.name", "attack.cascade.name"}
+
+
+def test_the_stages_of_the_contract_are_the_default_ones():
+    text = (DOCS / "contract.md").read_text()
+    block = text[text.index("    stages = [") : text.index("    [resources]\n    cpus_per_solve")]
+    assert tuple(tomllib.loads(block)["stages"]) == DEFAULT_STAGES
 
 
 def test_every_attack_is_in_the_contract():
