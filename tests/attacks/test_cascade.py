@@ -18,6 +18,7 @@ from bnnray.attacks import (
     AttackSettings,
     Cascade,
     CascadeSettings,
+    ExactSettings,
     Found,
     IpropSettings,
     MilpSettings,
@@ -100,9 +101,10 @@ def check_stages(attack: Cascade, outcome: Outcome, where: str) -> None:
         assert outcome.decided_by == "", where
 
 
+@pytest.mark.parametrize("prover", [MILP, ExactSettings()], ids=lambda stage: stage.kind)
 @pytest.mark.parametrize("domain", list(Domain))
-def test_it_proves_the_true_optimum(domain):
-    attack = cascade(PGD, IPROP, MILP)
+def test_it_proves_the_true_optimum(domain, prover):
+    attack = cascade(PGD, IPROP, prover)
     optimal, asked, deciders = 0, questions(domain, 0, share=0.3), set()
     for seed, question in asked:
         true = true_maximum(question)
@@ -121,7 +123,7 @@ def test_it_proves_the_true_optimum(domain):
             assert outcome.proof is not Proof.NONE, where
             deciders.add(outcome.decided_by)
     assert optimal >= 0.95 * len(asked)
-    assert "milp" in deciders
+    assert prover.kind in deciders
 
 
 @pytest.mark.parametrize("domain", list(Domain))
@@ -426,7 +428,7 @@ def test_a_stage_that_does_not_fit_the_domain_is_named():
 def test_without_stages_it_has_the_default_ones():
     stages = CascadeSettings().stages
     assert [stage.kind for stage in stages] == [table["kind"] for table in DEFAULT_STAGES]
-    assert stages[0].time_limit == 1.0
+    assert (stages[0].restarts, stages[0].time_limit) == (2, 1.0)
     assert stages[-1].time_limit == CascadeSettings().time_limit
 
 
