@@ -88,12 +88,23 @@ def test_the_example_import_is_read(tmp_path, monkeypatch):
     assert import_arrays(Path("net.npz")).widths == (20,)
 
 
-def test_the_job_file_of_the_contract_is_valid(tmp_path):
+def job_of_the_contract(folder: Path, *, until: str, without: str = "\n\n\n") -> Path:
     text = (DOCS / "contract.md").read_text()
-    block = text[text.index('    name = "khalil_small"') : text.index("The **content key**")]
-    path = tmp_path / "job.toml"
-    path.write_text("\n".join(line[4:] for line in block.splitlines()))
-    loaded = load_job(path)
+    block = text[text.index('    name = "khalil_small"') : text.index(until)]
+    path = folder / "job.toml"
+    lines = [line[4:] for line in block.splitlines() if line.startswith("    ")]
+    path.write_text("\n".join(line for line in lines if not line.startswith(without)))
+    return path
+
+
+def test_the_attacks_of_the_contract_that_do_not_limit_pixels_are_valid(tmp_path):
+    path = job_of_the_contract(tmp_path, until="The **content key**", without="max_pixels")
+    given = {place for place, _, origin in load_job(path).values() if origin == "job"}
+    assert {"attack.exact.stop", "attack.exact.node_limit"} <= given
+
+
+def test_the_job_file_of_the_contract_is_valid(tmp_path):
+    loaded = load_job(job_of_the_contract(tmp_path, until="Where `max_pixels` is left out"))
     given = {place for place, _, origin in loaded.values() if origin == "job"}
     missing = {place for place, _, _ in loaded.values()} - given
     unsaid = {p for p in missing if "warm_start" not in p and ".stages." not in p}

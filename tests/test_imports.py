@@ -22,7 +22,9 @@ ORDER = [
     "threat",
     "datasets",
     "models",
+    "proofs",
     "encodings",
+    "exact",
     "solvers",
     "attacks",
     "results",
@@ -43,7 +45,8 @@ HOMES = {
     "pyarrow": "results",
     "duckdb": ("results/query.py", "results/reading.py"),
     "sklearn": "datasets/digits.py",
-    "platformdirs": "datasets",
+    "numba": "exact/kernels",
+    "platformdirs": ("datasets", "exact/kernels/compile.py"),
     "pydantic": ("attacks", "job"),
     "threadpoolctl": "runtime/slot_process.py",
     "tomli_w": "runtime/run.py",
@@ -98,15 +101,25 @@ def test_every_part_is_in_the_order():
 
 
 def test_the_command_line_and_the_package_load_nothing_heavy():
-    heavy = ["torch", "ray", "gurobipy", "highspy", "pyarrow", "duckdb", "numpy", "pydantic"]
+    heavy = [
+        "torch",
+        "ray",
+        "gurobipy",
+        "highspy",
+        "pyarrow",
+        "duckdb",
+        "numpy",
+        "numba",
+        "pydantic",
+    ]
     code = f"import sys, bnnray, bnnray.cli.main; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["models", "attacks", "job", "solvers", "results"])
+@pytest.mark.parametrize("name", ["models", "exact", "attacks", "job", "solvers", "results"])
 def test_packages_do_not_load_torch_ray_or_solvers(name):
-    heavy = ["torch", "ray", "gurobipy", "highspy"]
+    heavy = ["torch", "ray", "gurobipy", "highspy", "numba"]
     code = f"import sys, bnnray.{name}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -119,11 +119,12 @@ class Attack(ABC, Generic[S]):
             One outcome a task, in their order.
 
         Raises:
-            UsageError: settings that do not fit a question's domain.
+            UsageError: settings that do not fit a question's threat.
             ProcessError: the solver's process cannot be started.
         """
-        for domain in {task.question.threat.domain for task in tasks}:
-            self.settings.check_domain(domain)
+        threats = [task.question.threat for task in tasks]
+        for domain, max_pixels in {(t.domain, t.max_pixels) for t in threats}:
+            self.settings.check_threat(domain, max_pixels)
         asked = [task for task in tasks if task.question.targets]
         found = iter(self._search_all(asked, solver, threads))
         return [next(found) if task.question.targets else _nothing_asked() for task in tasks]

@@ -119,10 +119,10 @@ class CascadeSettings(AttackSettings):
     def searches(self) -> tuple[AttackSettings, ...]:
         return self.stages
 
-    def check_domain(self, domain: Domain) -> None:
+    def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
         for stage in self.stages:
             try:
-                stage.check_domain(domain)
+                stage.check_threat(domain, max_pixels)
             except UsageError as error:
                 raise UsageError(f"stage {stage.name!r}: {error}") from None
 

@@ -71,7 +71,7 @@ class MilpSettings(AttackSettings):
             )
         return self
 
-    def check_domain(self, domain: Domain) -> None:
+    def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
         if self.formulation == "paper":
             check_paper_domain(domain)
 

@@ -174,6 +174,7 @@ class Outcome:
         decided_by: the stage of a cascade that brought about the verdict or, later, its end; ""
             without one.
         stage_seconds: wall time of each stage of a cascade that ran, in their order.
+        proof_text: of the exact engine, where it was asked for and the bound rests on it alone.
     """
 
     verdict: Verdict
@@ -192,6 +193,7 @@ class Outcome:
     iterations: tuple[Iteration, ...] = ()
     decided_by: str = ""
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    proof_text: str = ""
 
 
 @dataclass
@@ -217,6 +219,7 @@ class Search:
         fallback: the back end that "auto" stands for, as far as it is known by now.
         iterations: for the attack to fill in, where a record was asked for.
         decided_by, stage_seconds: for a cascade to fill in.
+        proof_text: for the attack to fill in, where it was asked for.
     """
 
     question: Question
@@ -235,6 +238,7 @@ class Search:
     iterations: list[Iteration] = field(default_factory=list)
     decided_by: str = ""
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    proof_text: str = ""
     _trace: list[TracePoint] = field(default_factory=list)
     _proven: Proven = field(default_factory=Proven)
     _trusted: Proven = field(default_factory=Proven)
@@ -427,6 +431,7 @@ class Search:
             iterations=tuple(self.iterations),
             decided_by=self.decided_by,
             stage_seconds=dict(self.stage_seconds),
+            proof_text=self.proof_text,
         )
 
     @property

@@ -78,11 +78,11 @@ class AttackSettings(BaseModel):
         if not self.name:
             object.__setattr__(self, "name", self.kind)
 
-    def check_domain(self, domain: Domain) -> None:
-        """Refuses a domain that the attack cannot search.
+    def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
+        """Refuses a threat that the attack cannot search.
 
         Raises:
-            UsageError: which setting does not fit which domain.
+            UsageError: which setting does not fit what.
         """
 
     @property

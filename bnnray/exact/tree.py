@@ -12,7 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from bnnray.exact.cell import Cell
 from bnnray.exact.kernels import (
+    BOUND,
     DONE,
     LEAF,
     Clauses,
@@ -24,8 +26,10 @@ from bnnray.exact.kernels import (
     make_scratch,
     make_stack,
     make_state,
+    note_certificate,
 )
 from bnnray.exact.leaf import Ending, Leaf
+from bnnray.exact.proof import ProofText
 from bnnray.exact.reduction import FirstLayer, Target
 from bnnray.threat import Domain, Witness
 
@@ -43,10 +47,12 @@ class Knowledge:
     Attributes:
         clauses: the room for them.
         count: how many there are.
+        learned: how many there ever were.
     """
 
     clauses: Clauses
     count: int = 0
+    learned: int = 0
 
 
 def no_knowledge(first: FirstLayer) -> Knowledge:
@@ -62,6 +68,7 @@ class Tree:
         knowledge: what was learned before; more is added.
         start: an input of the region.
         line: an objective; what does not exceed it is of no interest.
+        proof: where the tree is to be written, if it is.
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class Tree:
         knowledge: Knowledge,
         start: Witness,
         line: Fraction,
+        proof: ProofText | None = None,
     ) -> None:
         rows, later = first.rows, target.later
         self._first, self._target, self._knowledge = first, target, knowledge
@@ -79,7 +87,9 @@ class Tree:
         self._active = make_active(count)
         self._scratch = make_scratch(rows, later)
         self._state = make_state(target.values.line(line))
-        self._state["clauses"] = knowledge.count
+        self._state.clauses, self._state.conflicts = knowledge.count, knowledge.learned
+        self._proof = proof
+        self._state.noting = int(proof is not None)
         self._stack.point[0] = first.point(start)
         self._stack.upper[0] = int(np.maximum(later.gains, 0).sum())
         self._leaf: Leaf | None = None
@@ -90,25 +100,25 @@ class Tree:
     @property
     def nodes(self) -> int:
         """Visited so far."""
-        return int(self._state["nodes"][0])
+        return int(self._state.nodes)
 
     @property
     def bound(self) -> Fraction:
         """What no input exceeds: the line, or the bound of an open node or an undecided leaf."""
-        state, stack = self._state[0], self._stack
-        depth = int(state["depth"])
-        uppers = [int(state["line"])]
+        state, stack = self._state, self._stack
+        depth = int(state.depth)
+        uppers = [int(state.line)]
         if self.undecided is not None:
             uppers.append(self.undecided)
         if depth >= 0:
             open_ = stack.children[: depth + 1] < 2
-            open_[depth] |= state["entering"] == 1
+            open_[depth] |= state.entering == 1
             uppers += stack.upper[: depth + 1][open_].tolist()
         return self._target.values.objective(max(uppers))
 
     def raise_line(self, line: Fraction) -> None:
         """What does not exceed this objective is of no interest any more."""
-        self._state["line"] = max(int(self._state["line"][0]), self._target.values.line(line))
+        self._state.line = max(int(self._state.line), self._target.values.line(line))
 
     def advance(self, nodes: int) -> Witness | None:
         """Searches for a slice.
@@ -123,11 +133,12 @@ class Tree:
             self._settle(self._leaf)
         else:
             self._grow(nodes)
-        self._knowledge.count = int(self._state["clauses"][0])
-        state = self._state[0]
-        if not state["found"]:
+        self._knowledge.count = int(self._state.clauses)
+        self._knowledge.learned = int(self._state.conflicts)
+        self._write()
+        if not self._state.found:
             return None
-        state["found"] = 0
+        self._state.found = 0
         return self._first.witness(self._scratch.best)
 
     def _grow(self, nodes: int) -> None:
@@ -139,30 +150,31 @@ class Tree:
             self._knowledge.clauses,
             self._active,
             self._scratch,
-            self._state[0],
+            self._state,
             self._work,
             nodes,
         )
         self._pace(time.perf_counter() - began, paused=ended not in (DONE, LEAF))
         self.finished = ended == DONE
         if ended == LEAF:
-            whole = self._first.region.domain is Domain.GRID
-            depth = int(self._state["depth"][0])
-            self._leaf = Leaf(
-                self._first.rows,
-                self._active,
-                self._scratch,
-                self._state,
-                self._stack.point[depth],
-                whole=whole,
-            )
+            cell = Cell(self._first.rows, self._active, self._scratch, self._state)
+            point = self._stack.point[int(self._state.depth)]
+            self._leaf = Leaf(cell, point, whole=self._first.region.domain is Domain.GRID)
+
+    def _write(self, *more: int) -> None:
+        """Hands events to the proof."""
+        if self._proof is not None:
+            noted = self._scratch.events[: self._state.noted].tolist()
+            self._proof.add([*noted, *more])
+            self._state.noted = 0
 
     def _settle(self, leaf: Leaf) -> None:
         """Works on a leaf for a slice."""
-        state = self._state[0]
-        depth = int(state["depth"])
+        state = self._state
+        depth = int(state.depth)
         upper = int(self._stack.upper[depth])
-        if upper <= state["line"]:
+        if upper <= state.line:
+            self._write(BOUND)
             self._close()
             return
         ending = leaf.advance()
@@ -170,9 +182,13 @@ class Tree:
             rows, later = self._first.rows, self._target.later
             evaluate(rows, later, self._scratch.lattice, self._scratch, state)
         elif ending is Ending.REFUTED:
-            if state["support"]:
-                clauses, support = self._knowledge.clauses, self._scratch.support
-                learn(clauses, state, self._active, support, state["support"])
+            if leaf.events:
+                self._write(*leaf.events)
+            else:
+                note_certificate(self._active, self._scratch, state)
+            if leaf.support:
+                support = np.array(leaf.support)
+                learn(self._knowledge.clauses, state, self._active, support, len(support))
             self._close()
         elif ending is Ending.UNDECIDED:
             self.undecided = upper if self.undecided is None else max(self.undecided, upper)
@@ -180,7 +196,7 @@ class Tree:
 
     def _close(self) -> None:
         self._leaf = None
-        self._state["depth"] -= 1
+        self._state.depth -= 1
 
     def _pace(self, seconds: float, *, paused: bool) -> None:
         """Fits the work of a slice to its time."""

@@ -261,10 +261,10 @@ class Job(Section):
     resources: ResourceSpec = ResourceSpec()
 
     @model_validator(mode="after")
-    def _attacks_fit_the_domain(self) -> Job:
+    def _attacks_fit_the_threat(self) -> Job:
         for attack in self.attack:
             try:
-                attack.check_domain(self.threat.domain)
+                attack.check_threat(self.threat.domain, self.threat.max_pixels)
             except UsageError as error:
                 raise ValueError(f"attack {attack.name!r}: {error}") from None
         return self

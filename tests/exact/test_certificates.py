@@ -112,13 +112,13 @@ def test_the_projection_decides_tiny_boxes(strict):
             np.float32(0.1),
             300,
             scratch,
-            state[0],
+            state,
         )
         points = lattice(rows, 4)
         points = points[np.all(points >= lower, axis=1)]
         entries = range(active.decided[0])
         if ended == INFEASIBLE:
-            count = int(state["support"][0])
+            count = int(state.support)
             assert not on_all_sides(rows, active, points, scratch.support[:count]).any()
         elif ended == FEASIBLE:
             assert np.all((point >= lower) & (point <= rows.reach))

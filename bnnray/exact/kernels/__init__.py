@@ -5,6 +5,7 @@ from bnnray.exact.kernels.arrays import (
     Clauses,
     Scratch,
     Stack,
+    State,
     make_active,
     make_clauses,
     make_scratch,
@@ -12,24 +13,50 @@ from bnnray.exact.kernels.arrays import (
     make_state,
 )
 from bnnray.exact.kernels.branch_and_bound import DONE, FOUND, LEAF, PAUSED, advance
-from bnnray.exact.kernels.certificates import certify
+from bnnray.exact.kernels.certificates import certify, tighten
 from bnnray.exact.kernels.clauses import imply, learn
+from bnnray.exact.kernels.events import (
+    BOUND,
+    BRANCH,
+    CERTIFICATE,
+    CLAUSE,
+    FORCED,
+    PARITIES,
+    PARITY,
+    PART,
+    PIXEL,
+    POINT,
+    TIGHTEN,
+    note_certificate,
+)
 from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, UNDECIDED, approach
 from bnnray.exact.kernels.propagation import propagate
 from bnnray.exact.kernels.rounding import evaluate, nearest, on_sides, repair, round_off
 
 __all__ = [
+    "BOUND",
+    "BRANCH",
+    "CERTIFICATE",
+    "CLAUSE",
     "DONE",
     "FEASIBLE",
+    "FORCED",
     "FOUND",
     "INFEASIBLE",
     "LEAF",
+    "PARITIES",
+    "PARITY",
+    "PART",
     "PAUSED",
+    "PIXEL",
+    "POINT",
+    "TIGHTEN",
     "UNDECIDED",
     "Active",
     "Clauses",
     "Scratch",
     "Stack",
+    "State",
     "advance",
     "approach",
     "certify",
@@ -42,8 +69,10 @@ __all__ = [
     "make_stack",
     "make_state",
     "nearest",
+    "note_certificate",
     "on_sides",
     "propagate",
     "repair",
     "round_off",
+    "tighten",
 ]

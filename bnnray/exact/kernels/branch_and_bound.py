@@ -9,6 +9,7 @@ from __future__ import annotations
 from bnnray.exact.kernels.arrays import (
     ACTIVE,
     CLAUSES,
+    EVENT_ROOM,
     LATER,
     ROWS,
     SCRATCH,
@@ -28,6 +29,7 @@ from bnnray.exact.kernels.bits import has, put
 from bnnray.exact.kernels.branching import choose
 from bnnray.exact.kernels.clauses import imply, learn
 from bnnray.exact.kernels.compile import kernel
+from bnnray.exact.kernels.events import BOUND, BRANCH, note, note_certificate
 from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, approach, inside
 from bnnray.exact.kernels.propagation import propagate
 from bnnray.exact.kernels.rounding import evaluate, nearest
@@ -76,7 +78,8 @@ def visit(
     """Closes the current node, or chooses the row to branch on, or calls it a leaf."""
     d = state.depth
     firing, still, point = stack.firing[d], stack.still[d], stack.point[d]
-    if imply(clauses, state, firing, still):
+    stack.children[d] = 0  # also of a leaf: it is open until it is settled
+    if imply(clauses, firing, still, scratch, state):
         state.refuted += 1
         return CLOSED
     upper, open_ = propagate(later, firing, still, scratch)
@@ -84,6 +87,7 @@ def visit(
     stack.upper[d] = upper
     if upper <= state.line:
         state.bounded += 1
+        note(scratch, state, BOUND)
         return CLOSED
     free = split(rows, firing, still, active, scratch)
     state.work += active.decided[0] * point.size
@@ -106,6 +110,7 @@ def visit(
         if ended == INFEASIBLE:
             state.infeasible += 1
             learn(clauses, state, active, scratch.support, state.support)
+            note_certificate(active, scratch, state)
             return CLOSED
         stack.inside[d] = 1 if ended == FEASIBLE else 0
         if ended == FEASIBLE:
@@ -119,7 +124,9 @@ def visit(
     row, side = choose(rows, later, firing, still, point, free, scratch, state)
     stack.row[d] = row
     stack.side[d] = side
-    stack.children[d] = 0
+    note(scratch, state, BRANCH)
+    note(scratch, state, row)
+    note(scratch, state, side)
     return BRANCHED
 
 
@@ -177,6 +184,6 @@ def advance(
             return LEAF
         if state.found == 1:
             return FOUND
-        if state.work >= last_work or state.nodes >= last_node:
+        if state.work >= last_work or state.nodes >= last_node or state.noted >= EVENT_ROOM:
             return PAUSED
     return DONE
