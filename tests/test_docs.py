@@ -111,10 +111,12 @@ def test_the_job_file_of_the_contract_is_valid(tmp_path):
     assert unsaid <= {"model.2x100.arch", "attack.milp.name", "attack.cascade.name"}
 
 
-def test_the_stages_of_the_contract_are_the_default_ones():
-    text = (DOCS / "contract.md").read_text()
-    block = text[text.index("    stages = [") : text.index("    [resources]\n    cpus_per_solve")]
-    assert tuple(tomllib.loads(block)["stages"]) == DEFAULT_STAGES
+def test_the_default_stages_are_those_that_the_contract_and_the_readme_say():
+    first, last = DEFAULT_STAGES
+    for page in (DOCS / "contract.md", DOCS.parent / "README.md"):
+        block = re.search(r"stages = \[.*?\n *\]", page.read_text(), re.DOTALL)
+        assert tomllib.loads(block[0])["stages"][0] == first
+        assert f'{{ kind = "{last["kind"]}" }}' in block[0]
 
 
 def test_every_attack_is_in_the_contract():
