@@ -31,7 +31,7 @@ from bnnray.threat import Domain
 from bnnray.verdicts import Status
 
 DEFAULT_STAGES: tuple[Mapping[str, Any], ...] = (
-    {"kind": "pgd", "surrogate": "tanh", "restarts": 2, "time_limit": "1s"},
+    {"kind": "pgd", "surrogate": "reachable-tanh", "restarts": 2, "time_limit": "1s"},
     {"kind": "exact"},
 )
 """The stages of a cascade that names none: the gradients are brief, as the exact search often takes

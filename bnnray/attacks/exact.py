@@ -71,8 +71,8 @@ class Exact(Attack[ExactSettings]):
         search.effort.build_seconds = built - began
         limit = self._ask_targets(search, reduction, bounds, proof)
         search.effort.solve_seconds = search.elapsed - built
-        if proof is not None and limit is None and search.bound is not None:
-            search.proof_text = proof.text(search.bound)
+        if proof is not None and limit is None:
+            search.proof_text = proof.text()
         return search.settled or limit or Status.OPTIMAL
 
     def _ask_targets(
@@ -94,6 +94,8 @@ class Exact(Attack[ExactSettings]):
             stopped = self._grow(search, objective, tree, bounds)
             if stopped is not None:
                 return stopped
+            if proof is not None:
+                proof.end(tree.bound)
             undecided |= tree.undecided is not None
         if not undecided:
             return None
