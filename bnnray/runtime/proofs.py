@@ -77,9 +77,7 @@ def _none(found: Sequence[object], keys: Sequence[str]) -> str:
     return "the run has no proofs: an attack of kind exact writes one where it has proof = true"
 
 
-def _fault(
-    question: Question, text: str, bound: float, verdict: str, proof: str
-) -> str | None:
+def _fault(question: Question, text: str, bound: float, verdict: str, proof: str) -> str | None:
     """Why a proof does not prove what its row says, or None."""
     try:
         proven = check_proof(question, text)
