@@ -11,18 +11,19 @@ other. Without files the two networks of the tests are attacked.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import get_args
 
+from mnist_points import right
+
 from bnnray.attacks import Outcome, Pgd, PgdSettings, Task
 from bnnray.attacks.pgd import SurrogateName
-from bnnray.datasets import Dataset, load_dataset
+from bnnray.datasets import load_dataset
 from bnnray.models import load_model
-from bnnray.network import Network
 from bnnray.solvers import InProcess
-from bnnray.threat import Domain, Question, Threat, parse_epsilon
+from bnnray.threat import Question
 from bnnray.verdicts import Verdict
 
 NETWORKS = Path(__file__).resolve().parent.parent / "tests" / "networks"
@@ -44,16 +45,6 @@ def main() -> None:
             questions = list(islice(right(network, data, epsilon), asked.points))
             for surrogate, found in taking_turns(questions, asked.seconds).items():
                 print(f"{path.stem:<12} {epsilon:<8} {surrogate:<17} {figures(found)}", flush=True)
-
-
-def right(network: Network, data: Dataset, epsilon: str) -> Iterator[Question]:
-    """Questions about the images that the network gets right, without a tie."""
-    threat = Threat(parse_epsilon(epsilon), Domain.GRID)
-    for number in range(len(data.labels)):
-        label = int(data.labels[number])
-        question = Question(network, data.pixels(number), data.levels, label, threat)
-        if question.predicted == label and question.clean_objective < 0:
-            yield question
 
 
 def taking_turns(questions: Sequence[Question], seconds: float) -> dict[str, list[Outcome]]:

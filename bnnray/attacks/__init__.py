@@ -7,6 +7,7 @@ from bnnray.attacks.cascade import Cascade, CascadeSettings
 from bnnray.attacks.exact import Exact, ExactSettings
 from bnnray.attacks.iprop import Iprop, IpropSettings
 from bnnray.attacks.iteration import Iteration, Subproblem
+from bnnray.attacks.lns import Lns, LnsSettings
 from bnnray.attacks.milp import Milp, MilpSettings
 from bnnray.attacks.pgd import Pgd, PgdSettings
 from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
@@ -50,6 +51,8 @@ __all__ = [
     "Iprop",
     "IpropSettings",
     "Iteration",
+    "Lns",
+    "LnsSettings",
     "Milp",
     "MilpSettings",
     "Outcome",

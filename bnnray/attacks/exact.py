@@ -39,11 +39,20 @@ class ExactSettings(AttackSettings):
     proof: StrictBool = False
 
     def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
-        if max_pixels is not None:
-            raise UsageError(
-                f'kind = "exact" does not limit how many pixels change; got max_pixels = '
-                f'{max_pixels}: leave it out, or use kind = "milp"'
-            )
+        check_pixels(self.kind, max_pixels)
+
+
+def check_pixels(kind: str, max_pixels: int | None) -> None:
+    """Refuses a limit of the number of changed pixels, which the engine does not know.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if max_pixels is not None:
+        raise UsageError(
+            f'kind = "{kind}" does not limit how many pixels change; got max_pixels = '
+            f'{max_pixels}: leave it out, or use kind = "milp"'
+        )
 
 
 class Exact(Attack[ExactSettings]):

@@ -5,6 +5,7 @@ from typing import Any
 from bnnray.attacks.base import Attack
 from bnnray.attacks.exact import Exact
 from bnnray.attacks.iprop import Iprop
+from bnnray.attacks.lns import Lns
 from bnnray.attacks.milp import Milp
 from bnnray.attacks.pgd import Pgd
 
@@ -13,5 +14,6 @@ SINGLE: dict[str, type[Attack[Any]]] = {
     "iprop": Iprop,
     "milp": Milp,
     "exact": Exact,
+    "lns": Lns,
 }
 """These attacks by the kind that a job file names."""

@@ -82,6 +82,13 @@ class FirstLayer:
         values[self.pixels] = numerators / self.lattice.scale
         return self.region.nearest(values)
 
+    def distances(self, witness: Witness) -> npt.NDArray[np.float64]:
+        """From an input to each row's threshold (rows,), relative to the row's range; at least 0
+        where the row fires, as far as the lattice tells."""
+        y = np.rint(self.point(witness).astype(np.float64) * self.rows.unit).astype(np.int64)
+        away = self.rows.weights.astype(np.int64) @ y - self.rows.fires
+        return away / (self.rows.unit * self.rows.span)
+
     def point(self, witness: Witness) -> npt.NDArray[np.float32]:
         """An input as a point (free pixels,) in the unit of the floats."""
         on_grid = self.region.domain is Domain.GRID

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from bnnray.exact.cell import Cell
 from bnnray.exact.kernels import (
@@ -29,6 +30,7 @@ from bnnray.exact.kernels import (
     note_certificate,
 )
 from bnnray.exact.leaf import Ending, Leaf
+from bnnray.exact.problem import pack
 from bnnray.exact.proof import ProofText
 from bnnray.exact.reduction import FirstLayer, Target
 from bnnray.threat import Domain, Witness
@@ -69,6 +71,8 @@ class Tree:
         start: an input of the region.
         line: an objective; what does not exceed it is of no interest.
         proof: where the tree is to be written, if it is.
+        free: bool (rows,), the rows that may be on another side than at the start; all if None.
+            What is proven then holds of that neighbourhood only.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Tree:
         start: Witness,
         line: Fraction,
         proof: ProofText | None = None,
+        free: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         rows, later = first.rows, target.later
         self._first, self._target, self._knowledge = first, target, knowledge
@@ -91,6 +96,9 @@ class Tree:
         self._proof = proof
         self._state.noting = int(proof is not None)
         self._stack.point[0] = first.point(start)
+        if free is not None:
+            fires = first.distances(start) >= 0
+            self._stack.firing[0], self._stack.still[0] = pack(fires & ~free), pack(~fires & ~free)
         self._stack.upper[0] = int(np.maximum(later.gains, 0).sum())
         self._leaf: Leaf | None = None
         self._work = FIRST_WORK

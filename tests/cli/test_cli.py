@@ -16,7 +16,7 @@ import typer.testing
 from bnnray.cli.main import app
 
 COMMANDS = [
-    "run", "status", "query", "compact", "train", "import", "config", "version"
+    "run", "status", "query", "compact", "check-proof", "train", "import", "config", "version"
 ]  # fmt: skip
 
 JOB = """

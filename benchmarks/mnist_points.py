@@ -1,0 +1,19 @@
+"""Questions that benchmarks ask: MNIST test images that a network gets right, on the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bnnray.datasets import Dataset
+from bnnray.network import Network
+from bnnray.threat import Domain, Question, Threat, parse_epsilon
+
+
+def right(network: Network, data: Dataset, epsilon: str) -> Iterator[Question]:
+    """Questions about the images that the network gets right, without a tie."""
+    threat = Threat(parse_epsilon(epsilon), Domain.GRID)
+    for number in range(len(data.labels)):
+        label = int(data.labels[number])
+        question = Question(network, data.pixels(number), data.levels, label, threat)
+        if question.predicted == label and question.clean_objective < 0:
+            yield question
