@@ -107,6 +107,7 @@ class _Walk:
         self._random = np.random.default_rng(search.seed % 2**63)
         self._knowledge = no_knowledge(reduction.first)
         self._rows = len(reduction.first.units)
+        self._size = self._fitting(settings.size)
         self._begin(search.incumbent.witness)
         self.is_over = self._rows == 0
 
