@@ -12,10 +12,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from bnnray.exact.bounds import make_bounds, make_ellipsoid
 from bnnray.exact.kernels import (
     DONE,
     LEAF,
     Clauses,
+    Ellipsoid,
     advance,
     evaluate,
     learn,
@@ -42,16 +44,18 @@ class Knowledge:
 
     Attributes:
         clauses: the room for them.
+        ellipsoid: of all rows.
         count: how many there are.
     """
 
     clauses: Clauses
+    ellipsoid: Ellipsoid
     count: int = 0
 
 
 def no_knowledge(first: FirstLayer) -> Knowledge:
     """Before anything was learned."""
-    return Knowledge(make_clauses(len(first.units), CLAUSE_ROOM))
+    return Knowledge(make_clauses(len(first.units), CLAUSE_ROOM), make_ellipsoid(first.rows))
 
 
 class Tree:
@@ -77,6 +81,7 @@ class Tree:
         count, pixels = rows.weights.shape
         self._stack = make_stack(count, pixels)
         self._active = make_active(count)
+        self._bounds = make_bounds(knowledge.ellipsoid, later)
         self._scratch = make_scratch(rows, later)
         self._state = make_state(target.values.line(line))
         self._state.clauses = knowledge.count
@@ -137,6 +142,7 @@ class Tree:
             self._stack,
             self._knowledge.clauses,
             self._active,
+            self._bounds,
             self._scratch,
             self._state,
             self._work,

@@ -6,6 +6,8 @@ nothing, only the other one needs a projection.
 
 from __future__ import annotations
 
+from numba import types
+
 from bnnray.exact.kernels.arrays import (
     ACTIVE,
     CLAUSES,
@@ -25,12 +27,15 @@ from bnnray.exact.kernels.arrays import (
     nothing,
 )
 from bnnray.exact.kernels.bits import has, put
+from bnnray.exact.kernels.bounds import BOUNDS, Bounds
 from bnnray.exact.kernels.branching import choose
 from bnnray.exact.kernels.clauses import imply, learn
 from bnnray.exact.kernels.compile import kernel
 from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, approach, inside
 from bnnray.exact.kernels.propagation import propagate
+from bnnray.exact.kernels.quadratic import EMPTY, FIXED, SETTLED, choose_by_bound
 from bnnray.exact.kernels.rounding import evaluate, nearest
+from bnnray.exact.kernels.tighten import bound_reach, bound_value, inherit
 from bnnray.exact.problem import Later, Rows, Words
 
 DONE, PAUSED, FOUND, LEAF = 0, 1, 2, 3
@@ -38,6 +43,9 @@ DONE, PAUSED, FOUND, LEAF = 0, 1, 2, 3
 found; a node is left that branching cannot decide."""
 
 CLOSED, BRANCHED, IS_LEAF = 0, 1, 2
+
+PASSES = 6
+"""Of deduction and bounds at a node, as long as they decide rows."""
 
 STEPS = 200
 """Of a projection at a node."""
@@ -63,8 +71,8 @@ def split(rows: Rows, firing: Words, still: Words, active: Active, scratch: Scra
     return free
 
 
-@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, SCRATCH, STATE))
-def visit(
+@kernel(types.UniTuple(i64, 2)(ROWS, LATER, STACK, CLAUSES, ACTIVE, SCRATCH, STATE))
+def deduce(
     rows: Rows,
     later: Later,
     stack: Stack,
@@ -72,21 +80,91 @@ def visit(
     active: Active,
     scratch: Scratch,
     state: State,
+) -> tuple[int, int]:
+    """What clauses and intervals say of the current node, with its rows listed by :func:`split`.
+
+    Returns:
+        How many rows are free, -1 if the node is closed; and how many units keep it open.
+    """
+    d = state.depth
+    firing, still = stack.firing[d], stack.still[d]
+    if imply(clauses, state, firing, still):
+        state.refuted += 1
+        return -1, 0
+    upper, open_ = propagate(later, firing, still, scratch)
+    state.work += later.positive.size + state.clauses
+    stack.upper[d] = min(upper, stack.upper[d])
+    if upper <= state.line:
+        state.bounded += 1
+        return -1, 0
+    return split(rows, firing, still, active, scratch), open_
+
+
+@kernel(types.UniTuple(i64, 3)(ROWS, LATER, STACK, CLAUSES, ACTIVE, BOUNDS, SCRATCH, STATE))
+def tighten(
+    rows: Rows,
+    later: Later,
+    stack: Stack,
+    clauses: Clauses,
+    active: Active,
+    bounds: Bounds,
+    scratch: Scratch,
+    state: State,
+) -> tuple[int, int, int]:
+    """All that is known of the current node without an input: deduced and bounded by turns.
+
+    Returns:
+        How many rows are free, -1 if the node is closed; how many units keep it open; and whether
+        the bounds say which free row matters.
+    """
+    d = state.depth
+    firing, still = stack.firing[d], stack.still[d]
+    free, open_ = deduce(rows, later, stack, clauses, active, scratch, state)
+    for _ in range(PASSES):
+        if free <= 0 or open_ == 0:
+            break
+        if bounds.by_ellipsoid:
+            ended = bound_reach(bounds, d, active, free, scratch, state, firing, still)
+            if ended == EMPTY:
+                state.unreachable += 1
+                return -1, 0, 0
+            if ended == FIXED:
+                free, open_ = deduce(rows, later, stack, clauses, active, scratch, state)
+                if free <= 0 or open_ == 0:
+                    break
+        if not bounds.by_quadratic:
+            break
+        ended, upper = bound_value(later, bounds, d, active, free, scratch, state, firing, still)
+        stack.upper[d] = min(upper, stack.upper[d])
+        if ended == EMPTY:
+            state.outbid += 1
+            return -1, 0, 0
+        if ended == SETTLED:
+            return free, 0, 0
+        if ended != FIXED:
+            return free, open_, 1
+        free, open_ = deduce(rows, later, stack, clauses, active, scratch, state)
+    return free, open_, 0
+
+
+@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, BOUNDS, SCRATCH, STATE))
+def visit(
+    rows: Rows,
+    later: Later,
+    stack: Stack,
+    clauses: Clauses,
+    active: Active,
+    bounds: Bounds,
+    scratch: Scratch,
+    state: State,
 ) -> int:
     """Closes the current node, or chooses the row to branch on, or calls it a leaf."""
     d = state.depth
     firing, still, point = stack.firing[d], stack.still[d], stack.point[d]
     stack.children[d] = 0  # also of a leaf: it is open until it is settled
-    if imply(clauses, state, firing, still):
-        state.refuted += 1
+    free, open_, weighed = tighten(rows, later, stack, clauses, active, bounds, scratch, state)
+    if free < 0:
         return CLOSED
-    upper, open_ = propagate(later, firing, still, scratch)
-    state.work += later.positive.size + state.clauses
-    stack.upper[d] = upper
-    if upper <= state.line:
-        state.bounded += 1
-        return CLOSED
-    free = split(rows, firing, still, active, scratch)
     state.work += active.decided[0] * point.size
     if inside(rows, active, point, f32(ACCEPTED * rows.margin)):
         stack.inside[d] = 1
@@ -117,14 +195,17 @@ def visit(
         evaluate(rows, later, scratch.lattice, scratch, state)
     if open_ == 0 or free == 0:
         return IS_LEAF
-    row, side = choose(rows, later, firing, still, point, free, scratch, state)
+    if weighed:
+        row, side = choose_by_bound(rows, point, free, scratch.free, bounds.guide)
+    else:
+        row, side = choose(rows, later, firing, still, point, free, scratch, state)
     stack.row[d] = row
     stack.side[d] = side
     return BRANCHED
 
 
-@kernel(nothing(STACK, STATE))
-def descend(stack: Stack, state: State) -> None:
+@kernel(nothing(STACK, BOUNDS, STATE))
+def descend(stack: Stack, bounds: Bounds, state: State) -> None:
     """Goes to the next child of the current node, or back up if it has no more."""
     d = state.depth
     if stack.children[d] == 2:
@@ -137,18 +218,20 @@ def descend(stack: Stack, state: State) -> None:
     stack.point[d + 1] = stack.point[d]
     stack.inside[d + 1] = stack.inside[d]
     stack.upper[d + 1] = stack.upper[d]
+    inherit(bounds, d)
     put(stack.firing[d + 1] if side == 1 else stack.still[d + 1], stack.row[d])
     state.depth = d + 1
     state.entering = 1
 
 
-@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, SCRATCH, STATE, i64, i64))
+@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, BOUNDS, SCRATCH, STATE, i64, i64))
 def advance(
     rows: Rows,
     later: Later,
     stack: Stack,
     clauses: Clauses,
     active: Active,
+    bounds: Bounds,
     scratch: Scratch,
     state: State,
     work: int,
@@ -166,11 +249,11 @@ def advance(
     last_work, last_node = state.work + work, state.nodes + nodes
     while state.depth >= 0:
         if state.entering == 0:
-            descend(stack, state)
+            descend(stack, bounds, state)
             continue
         state.entering = 0
         state.nodes += 1
-        ended = visit(rows, later, stack, clauses, active, scratch, state)
+        ended = visit(rows, later, stack, clauses, active, bounds, scratch, state)
         if ended == CLOSED:
             state.depth -= 1
         elif ended == IS_LEAF:
