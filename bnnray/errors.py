@@ -12,6 +12,7 @@
     │   ├── ProcessError        3    a slot's process that cannot be started
     │   └── StorageError        3    a folder that cannot be written
     ├── WitnessError                 a claimed witness that is not in the threat's region
+    ├── ProofError              4    a proof that does not prove what it claims
     ├── BugError                70   bnnray contradicts itself
     └── Interrupted             75   drained on a signal; the same command goes on
 
@@ -76,6 +77,12 @@ class StorageError(SetupError):
 
 class WitnessError(BnnrayError, ValueError):
     """A claimed witness has the wrong shape, type or range, or leaves the budget."""
+
+
+class ProofError(BnnrayError, ValueError):
+    """A proof does not prove what it claims."""
+
+    exit_code = 4
 
 
 class BugError(BnnrayError, AssertionError):

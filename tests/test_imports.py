@@ -22,6 +22,7 @@ ORDER = [
     "threat",
     "datasets",
     "models",
+    "proofs",
     "encodings",
     "exact",
     "solvers",

@@ -133,6 +133,7 @@ class Outcome:
         distance_bound: proven lower limit of the distance of any flip, if it is wanted and there
             may be one.
         iterations: of IProp, where a record was asked for.
+        proof_text: of the exact engine, where it was asked for and the bound rests on it alone.
     """
 
     verdict: Verdict
@@ -149,6 +150,7 @@ class Outcome:
     distance: Fraction | None = None
     distance_bound: Fraction | None = None
     iterations: tuple[Iteration, ...] = ()
+    proof_text: str = ""
 
 
 @dataclass
@@ -173,6 +175,7 @@ class Search:
         message: for the attack to fill in.
         fallback: the back end that "auto" stands for, as far as it is known by now.
         iterations: for the attack to fill in, where a record was asked for.
+        proof_text: for the attack to fill in, where it was asked for.
     """
 
     question: Question
@@ -189,6 +192,7 @@ class Search:
     message: str = ""
     fallback: str = "gurobi"
     iterations: list[Iteration] = field(default_factory=list)
+    proof_text: str = ""
     _trace: list[TracePoint] = field(default_factory=list)
     _bound: Fraction | None = None
     _proof: Proof = Proof.NONE
@@ -335,6 +339,7 @@ class Search:
             distance=self.distance,
             distance_bound=self._distance_bound(verdict, known),
             iterations=tuple(self.iterations),
+            proof_text=self.proof_text,
         )
 
     @property

@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from bnnray.cli import compact, config, import_, query, run, status, train, version
+from bnnray.cli import check_proof, compact, config, import_, query, run, status, train, version
 from bnnray.errors import BnnrayError, BugError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("compact")(compact.compact)
+app.command("check-proof")(check_proof.check_proof)
 app.command("train")(train.train)
 app.command("import")(import_.import_)
 app.command("config")(config.config)

@@ -34,7 +34,8 @@ def query(
     sql: Annotated[
         str,
         typer.Argument(
-            help="SQL over results, all_results, trace, witnesses, subproblems, archived and units."
+            help="SQL over results, all_results, trace, witnesses, subproblems, proofs, archived "
+            "and units."
         ),
     ],
     runs_dir: RunsDir = DEFAULT_RUNS,

@@ -87,14 +87,14 @@ def make_second(later: Later, rows: int) -> Second:
     )
 
 
-def make_bounds(ellipsoid: Ellipsoid, later: Later) -> Bounds:
-    """Both bounds, each in use where it can be."""
+def make_bounds(ellipsoid: Ellipsoid, later: Later, *, used: bool = True) -> Bounds:
+    """Both bounds, each in use where it can be; or neither."""
     rows = len(ellipsoid.center)
     second = make_second(later, rows)
     units = len(second.prizes)
     return Bounds(
-        by_ellipsoid=int(ellipsoid.bits > 0),
-        by_quadratic=int(units > 0),
+        by_ellipsoid=int(used and ellipsoid.bits > 0),
+        by_quadratic=int(used and units > 0),
         ellipsoid=ellipsoid,
         second=second,
         trail=make_trail(ellipsoid, units),

@@ -15,6 +15,9 @@ import numpy as np
 from bnnray.exact.kernels import (
     FEASIBLE,
     INFEASIBLE,
+    PART,
+    PIXEL,
+    POINT,
     Active,
     Scratch,
     State,
@@ -63,6 +66,9 @@ class Box:
 class Leaf:
     """One cell.
 
+    Attributes:
+        events: of the branching on pixels; of use if the cell is refuted by it.
+
     Args:
         rows, active, scratch, state: of the tree; ``active`` holds the cell's sides.
         point: where to begin, (pixels,); it is moved.
@@ -81,6 +87,7 @@ class Leaf:
     ) -> None:
         self._rows, self._active, self._scratch, self._state = rows, active, scratch, state
         self._point = point
+        self.events: list[int] = []
         self._steps = self._on_grid() if whole else self._on_box()
 
     def advance(self) -> Ending:
@@ -125,11 +132,10 @@ class Leaf:
         while parts:
             part, point = parts.pop()
             if self._approach(part, point, 1.0) == INFEASIBLE:
-                self._state.support = 0  # the proof is of this part only
-                yield Ending.OPEN
-                continue
-            yield from self._rounded(part, point)
-            parts += [(child, point.copy()) for child in self._halves(part, point)]
+                self._note_part()
+            else:
+                yield from self._rounded(part, point)
+                parts += [(half, point.copy()) for half in self._halves(part, point)]
             yield Ending.OPEN
         self._state.support = 0
         yield Ending.REFUTED
@@ -155,16 +161,24 @@ class Leaf:
             yield Ending.OPEN
 
     def _halves(self, box: Box, point: Float32Array) -> list[Box]:
-        """The parts below and above the point at its most broken pixel; none of a single input."""
+        """The parts above and below the point at its most broken pixel; none of a single input."""
         wide = np.flatnonzero(box.upper > box.lower)
         if not wide.size:
+            self.events.append(POINT)
             return []
         broken = np.abs(point[wide] - np.rint(point[wide]))
         pixel = wide[np.argmax(broken)]
         middle = int(np.clip(np.floor(point[pixel]), box.lower[pixel], box.upper[pixel] - 1))
         below, above = box.upper.copy(), box.lower.copy()
         below[pixel], above[pixel] = middle, middle + 1
-        return [Box(self._rows, box.lower, below), Box(self._rows, above, box.upper)]
+        self.events += [PIXEL, int(pixel), middle]
+        return [Box(self._rows, above, box.upper), Box(self._rows, box.lower, below)]
+
+    def _note_part(self) -> None:
+        support = self._scratch.support[: self._state.support]
+        self.events += [PART, len(support)]
+        for k, multiplier in zip(support, self._scratch.multiplier, strict=False):
+            self.events += [int(self._active.row[k]), int(self._active.side[k]), int(multiplier)]
 
     def _approach(self, box: Box, point: Float32Array, aim: float) -> int:
         return approach(

@@ -14,6 +14,7 @@ import numpy as np
 
 from bnnray.exact.bounds import make_bounds, make_ellipsoid
 from bnnray.exact.kernels import (
+    BOUND,
     DONE,
     LEAF,
     Clauses,
@@ -26,8 +27,10 @@ from bnnray.exact.kernels import (
     make_scratch,
     make_stack,
     make_state,
+    note_certificate,
 )
 from bnnray.exact.leaf import Ending, Leaf
+from bnnray.exact.proof import ProofText
 from bnnray.exact.reduction import FirstLayer, Target
 from bnnray.threat import Domain, Witness
 
@@ -46,11 +49,13 @@ class Knowledge:
         clauses: the room for them.
         ellipsoid: of all rows.
         count: how many there are.
+        learned: how many there ever were.
     """
 
     clauses: Clauses
     ellipsoid: Ellipsoid
     count: int = 0
+    learned: int = 0
 
 
 def no_knowledge(first: FirstLayer) -> Knowledge:
@@ -66,6 +71,8 @@ class Tree:
         knowledge: what was learned before; more is added.
         start: an input of the region.
         line: an objective; what does not exceed it is of no interest.
+        proof: where the tree is to be written, if it is; then without the bounds by an ellipsoid
+            and a quadratic, which the checker does not know.
     """
 
     def __init__(
@@ -75,16 +82,19 @@ class Tree:
         knowledge: Knowledge,
         start: Witness,
         line: Fraction,
+        proof: ProofText | None = None,
     ) -> None:
         rows, later = first.rows, target.later
         self._first, self._target, self._knowledge = first, target, knowledge
         count, pixels = rows.weights.shape
         self._stack = make_stack(count, pixels)
         self._active = make_active(count)
-        self._bounds = make_bounds(knowledge.ellipsoid, later)
+        self._bounds = make_bounds(knowledge.ellipsoid, later, used=proof is None)
         self._scratch = make_scratch(rows, later)
         self._state = make_state(target.values.line(line))
-        self._state.clauses = knowledge.count
+        self._state.clauses, self._state.conflicts = knowledge.count, knowledge.learned
+        self._proof = proof
+        self._state.noting = int(proof is not None)
         self._stack.point[0] = first.point(start)
         self._stack.upper[0] = int(np.maximum(later.gains, 0).sum())
         self._leaf: Leaf | None = None
@@ -129,6 +139,8 @@ class Tree:
         else:
             self._grow(nodes)
         self._knowledge.count = int(self._state.clauses)
+        self._knowledge.learned = int(self._state.conflicts)
+        self._write()
         if not self._state.found:
             return None
         self._state.found = 0
@@ -162,12 +174,20 @@ class Tree:
                 whole=whole,
             )
 
+    def _write(self, *more: int) -> None:
+        """Hands events to the proof."""
+        if self._proof is not None:
+            noted = self._scratch.events[: self._state.noted].tolist()
+            self._proof.add([*noted, *more])
+            self._state.noted = 0
+
     def _settle(self, leaf: Leaf) -> None:
         """Works on a leaf for a slice."""
         state = self._state
         depth = int(state.depth)
         upper = int(self._stack.upper[depth])
         if upper <= state.line:
+            self._write(BOUND)
             self._close()
             return
         ending = leaf.advance()
@@ -178,6 +198,9 @@ class Tree:
             if state.support:
                 clauses, support = self._knowledge.clauses, self._scratch.support
                 learn(clauses, state, self._active, support, state.support)
+                note_certificate(self._active, self._scratch, state)
+            else:
+                self._write(*leaf.events)
             self._close()
         elif ending is Ending.UNDECIDED:
             self.undecided = upper if self.undecided is None else max(self.undecided, upper)

@@ -17,12 +17,14 @@ FLUSH_UNITS = 5000
 
 @dataclass(frozen=True)
 class Record:
-    """One finished unit: its row, its anytime curve, its perturbed input and IProp's record."""
+    """One finished unit: its row, its anytime curve, its perturbed input, IProp's record and the
+    exact engine's proof."""
 
     row: Row
     trace: Sequence[Row] = ()
     witness: Row | None = None
     subproblems: Sequence[Row] = ()
+    proof: Row | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ def write_batch(folder: Path, batch_id: str, records: Sequence[Record]) -> None:
         "witnesses": [r.witness for r in records if r.witness is not None],
         "trace": [point for r in records for point in r.trace],
         "subproblems": [subproblem for r in records for subproblem in r.subproblems],
+        "proofs": [r.proof for r in records if r.proof is not None],
         "results": [r.row for r in records],
     }
     for table in PARTED:

@@ -137,6 +137,12 @@ SUBPROBLEMS = (
     Column("improved", "bool", "whether that input became the incumbent"),
 )
 
+PROOFS = (
+    Column("key", "string", "content key of the unit"),
+    Column("finished_at", "timestamp", "of the row that it belongs to"),
+    Column("text", "string", "the proof, see docs/proofs.md"),
+)
+
 UNITS = (
     Column("key", "string", "content key of the unit"),
     Column("question", "string", "content key of the question"),
@@ -158,11 +164,12 @@ TABLES = {
     "trace": TRACE,
     "witnesses": WITNESSES,
     "subproblems": SUBPROBLEMS,
+    "proofs": PROOFS,
     "units": UNITS,
     "archived": ARCHIVED,
 }
 
-DETAILS = ("witnesses", "trace", "subproblems")
+DETAILS = ("witnesses", "trace", "subproblems", "proofs")
 """The tables whose rows belong to a row of the results."""
 
 PARTED = (*DETAILS, "results")

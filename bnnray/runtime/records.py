@@ -59,6 +59,7 @@ def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -
         trace=trace,
         witness=None if witness is None else {**of_row, **witness},
         subproblems=tuple({**of_row, **subproblem} for subproblem in _subproblems(outcome)),
+        proof={**of_row, "text": outcome.proof_text} if outcome.proof_text else None,
     )
 
 

@@ -11,7 +11,17 @@ import pytest
 from oracle import true_maximum
 from tiny import random_question
 
-from bnnray.attacks import Iprop, IpropSettings, Milp, MilpSettings, Pgd, PgdSettings, Task
+from bnnray.attacks import (
+    Exact,
+    ExactSettings,
+    Iprop,
+    IpropSettings,
+    Milp,
+    MilpSettings,
+    Pgd,
+    PgdSettings,
+    Task,
+)
 from bnnray.solvers import BACKENDS, InProcess
 from bnnray.threat import Domain, Question, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
@@ -185,3 +195,32 @@ def test_iprop_is_never_above_the_truth_and_finds_flips(domain, name):
         flips += is_flip(true, question.threat.tie)
         found += outcome.verdict is Verdict.VULNERABLE
     assert found > 0.8 * flips
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("domain", list(Domain))
+def test_the_exact_engine_proves_the_true_optimum(domain, chunk):
+    open_ = 0
+    asked = questions(domain, chunk)
+    for seed, question in asked:
+        true = true_maximum(question)
+        outcome = Exact(ExactSettings()).run([Task(question, seed)], InProcess())[0]
+        where = f"seed {seed} {outcome.status} {outcome.message}"
+        check_common(question, outcome, true, where)
+        if outcome.status is Status.ITERATION_LIMIT:
+            open_ += 1
+            assert domain is Domain.BOX, where
+            continue
+        assert outcome.status is Status.OPTIMAL, where
+        assert outcome.incumbent.objective == outcome.bound == true, where
+        assert outcome.proof is Proof.EXACT, where
+    assert open_ <= len(asked) / 50
+
+
+@pytest.mark.parametrize("domain", list(Domain))
+def test_the_exact_engine_finds_a_flip_or_proves_that_there_is_none(domain):
+    for seed, question in questions(domain, 0, share=0.5):
+        flips = is_flip(true_maximum(question), question.threat.tie)
+        outcome = Exact(ExactSettings(stop="flip")).run([Task(question, seed)], InProcess())[0]
+        if outcome.status is not Status.ITERATION_LIMIT:
+            assert outcome.verdict is (Verdict.VULNERABLE if flips else Verdict.ROBUST), seed

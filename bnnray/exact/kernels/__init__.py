@@ -16,17 +16,36 @@ from bnnray.exact.kernels.bounds import Ellipsoid
 from bnnray.exact.kernels.branch_and_bound import DONE, FOUND, LEAF, PAUSED, advance
 from bnnray.exact.kernels.certificates import certify
 from bnnray.exact.kernels.clauses import imply, learn
+from bnnray.exact.kernels.events import (
+    BOUND,
+    BRANCH,
+    CERTIFICATE,
+    CLAUSE,
+    FORCED,
+    PART,
+    PIXEL,
+    POINT,
+    note_certificate,
+)
 from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, UNDECIDED, approach
 from bnnray.exact.kernels.propagation import propagate
 from bnnray.exact.kernels.rounding import evaluate, nearest, on_sides, repair, round_off
 
 __all__ = [
+    "BOUND",
+    "BRANCH",
+    "CERTIFICATE",
+    "CLAUSE",
     "DONE",
     "FEASIBLE",
+    "FORCED",
     "FOUND",
     "INFEASIBLE",
     "LEAF",
+    "PART",
     "PAUSED",
+    "PIXEL",
+    "POINT",
     "UNDECIDED",
     "Active",
     "Clauses",
@@ -46,6 +65,7 @@ __all__ = [
     "make_stack",
     "make_state",
     "nearest",
+    "note_certificate",
     "on_sides",
     "propagate",
     "repair",

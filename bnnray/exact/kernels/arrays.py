@@ -53,11 +53,13 @@ class Clauses(NamedTuple):
     Attributes:
         firing, still: (room, words), rows on the firing side, and on the other.
         used: (room,), when each was last of use.
+        number: (room,), from 1 on, in the order in which they were learned.
     """
 
     firing: Words
     still: Words
     used: Int64Array
+    number: Int64Array
 
 
 class Stack(NamedTuple):
@@ -93,6 +95,7 @@ class Scratch(NamedTuple):
         combined: (pixels,), its weights.
         free, slack: (rows,).
         order, even, odd: (pixels,).
+        events: (room,), of the proof, the first ``state.noted``.
         lattice: (pixels,), a rounded point.
         best: (pixels,), the best of them that was evaluated.
         lower: (pixels,), zeros: the lower end of the box; low: the same as float32.
@@ -117,6 +120,7 @@ class Scratch(NamedTuple):
     order: Int64Array
     even: Int64Array
     odd: Int64Array
+    events: Int64Array
     lattice: Int64Array
     best: Int64Array
     lower: Int64Array
@@ -131,6 +135,9 @@ class Scratch(NamedTuple):
 State = Any
 """One record of :data:`STATE_TYPE`."""
 
+EVENT_ROOM = 2**16
+"""Numbers of events after which a search pauses, to have them taken."""
+
 STATE_FIELDS = [
     "depth",
     "entering",
@@ -142,6 +149,8 @@ STATE_FIELDS = [
     "work",
     "conflicts",
     "support",
+    "noting",
+    "noted",
     "feasible",
     "infeasible",
     "undecided",
@@ -159,6 +168,7 @@ STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
 - line: a value; what does not exceed it is of no interest.
 - found: 1 when ``Scratch.best`` holds a point whose value, ``found_value``, is above the line.
 - clauses: how many there are; conflicts: how many were learned.
+- support: of the last certificate; noting: 1 if events are to be noted; noted: numbers of them.
 - nodes: visited; work: about so many multiplications were done.
 - feasible, infeasible, undecided: how the projections ended.
 - bounded, refuted: nodes closed by the bound, and by clauses.
@@ -167,9 +177,9 @@ STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
 """
 
 ACTIVE = named((INTS, INTS, INTS), Active)
-CLAUSES = named((WORDS2, WORDS2, INTS), Clauses)
+CLAUSES = named((WORDS2, WORDS2, INTS, INTS), Clauses)
 STACK = named((WORDS2, WORDS2, FLOATS2, INTS, INTS, INTS, INTS, INTS), Stack)
-SCRATCH = named((*([WORDS] * 6), *([INTS] * 13), *([FLOATS] * 6)), Scratch)
+SCRATCH = named((*([WORDS] * 6), *([INTS] * 14), *([FLOATS] * 6)), Scratch)
 STATE = from_dtype(STATE_TYPE)
 
 
@@ -179,7 +189,7 @@ def make_active(rows: int) -> Active:
 
 def make_clauses(rows: int, room: int) -> Clauses:
     words = words_of(rows)
-    return Clauses(_words(room, words), _words(room, words), _ints(room))
+    return Clauses(_words(room, words), _words(room, words), _ints(room), _ints(room))
 
 
 def make_stack(rows: int, pixels: int) -> Stack:
@@ -194,6 +204,11 @@ def make_stack(rows: int, pixels: int) -> Stack:
         side=_ints(depths),
         children=_ints(depths),
     )
+
+
+def most_events(rows: int) -> int:
+    """How many numbers the events of one node are at most."""
+    return 6 * rows + 8
 
 
 def make_scratch(rows: Rows, later: Later) -> Scratch:
@@ -217,6 +232,7 @@ def make_scratch(rows: Rows, later: Later) -> Scratch:
         order=_ints(pixels),
         even=_ints(pixels),
         odd=_ints(pixels),
+        events=_ints(EVENT_ROOM + most_events(count)),
         lattice=_ints(pixels),
         best=_ints(pixels),
         lower=_ints(pixels),

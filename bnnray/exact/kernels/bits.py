@@ -24,6 +24,12 @@ def popcount(x: np.uint64) -> int:
     return int((x * BYTES) >> TOP)
 
 
+@kernel(i64(u64))
+def lowest(x: np.uint64) -> int:
+    """Which bit is the lowest that is set, of one at least."""
+    return popcount((x & (~x + ONE)) - ONE)
+
+
 @kernel(flag(WORDS, i64))
 def has(words: Words, bit: int) -> bool:
     """Whether a bit is set."""

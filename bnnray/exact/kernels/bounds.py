@@ -256,7 +256,15 @@ def make_open(rows: int, units: int) -> Open:
 def make_guide(rows: int, units: int) -> Guide:
     of_units = [_floats(units) for _ in range(16)]
     of_rows = [_floats(rows) for _ in range(15)]
-    return Guide._make([_floats(rows, units), *of_units, *of_rows, _ints(rows), np.zeros(1)])
+    return Guide._make(
+        [
+            _floats(rows, units),
+            *of_units,
+            *of_rows,
+            _ints(rows),
+            np.array([0.0, 0.0, 0.05, 30.0, 1.0, 0.0]),
+        ]
+    )
 
 
 def make_proof(rows: int, units: int) -> Proof:

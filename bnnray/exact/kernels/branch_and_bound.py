@@ -11,6 +11,7 @@ from numba import types
 from bnnray.exact.kernels.arrays import (
     ACTIVE,
     CLAUSES,
+    EVENT_ROOM,
     LATER,
     ROWS,
     SCRATCH,
@@ -27,15 +28,24 @@ from bnnray.exact.kernels.arrays import (
     nothing,
 )
 from bnnray.exact.kernels.bits import has, put
-from bnnray.exact.kernels.bounds import BOUNDS, Bounds
+from bnnray.exact.kernels.bounds import BOUNDS, GUIDE, Bounds, Guide
 from bnnray.exact.kernels.branching import choose
 from bnnray.exact.kernels.clauses import imply, learn
 from bnnray.exact.kernels.compile import kernel
+from bnnray.exact.kernels.events import BOUND, BRANCH, note, note_certificate
 from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, approach, inside
 from bnnray.exact.kernels.propagation import propagate
-from bnnray.exact.kernels.quadratic import EMPTY, FIXED, SETTLED, choose_by_bound
+from bnnray.exact.kernels.quadratic import (
+    EMPTY,
+    FIRST_ROUNDS,
+    FIXED,
+    ROUNDS,
+    SETTLED,
+    bound_node,
+    choose_by_bound,
+)
 from bnnray.exact.kernels.rounding import evaluate, nearest
-from bnnray.exact.kernels.tighten import bound_reach, bound_value, inherit
+from bnnray.exact.kernels.tighten import bound_reach, inherit, price
 from bnnray.exact.problem import Later, Rows, Words
 
 DONE, PAUSED, FOUND, LEAF = 0, 1, 2, 3
@@ -88,7 +98,7 @@ def deduce(
     """
     d = state.depth
     firing, still = stack.firing[d], stack.still[d]
-    if imply(clauses, state, firing, still):
+    if imply(clauses, firing, still, scratch, state):
         state.refuted += 1
         return -1, 0
     upper, open_ = propagate(later, firing, still, scratch)
@@ -96,6 +106,7 @@ def deduce(
     stack.upper[d] = min(upper, stack.upper[d])
     if upper <= state.line:
         state.bounded += 1
+        note(scratch, state, BOUND)
         return -1, 0
     return split(rows, firing, still, active, scratch), open_
 
@@ -134,7 +145,13 @@ def tighten(
                     break
         if not bounds.by_quadratic:
             break
-        ended, upper = bound_value(later, bounds, d, active, free, scratch, state, firing, still)
+        price(bounds, d, active, free, scratch)
+        rounds = ROUNDS if bounds.trail.warm[d] else 2 * FIRST_ROUNDS
+        state.work += rounds * free * later.units[0]
+        ended, upper, fixed = bound_node(
+            later, bounds, state.line, d, firing, still, free, scratch.free, scratch
+        )
+        state.fixed_by_value += fixed
         stack.upper[d] = min(upper, stack.upper[d])
         if ended == EMPTY:
             state.outbid += 1
@@ -147,24 +164,27 @@ def tighten(
     return free, open_, 0
 
 
-@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, BOUNDS, SCRATCH, STATE))
+@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, GUIDE, SCRATCH, STATE, i64, i64, i64))
 def visit(
     rows: Rows,
     later: Later,
     stack: Stack,
     clauses: Clauses,
     active: Active,
-    bounds: Bounds,
+    guide: Guide,
     scratch: Scratch,
     state: State,
+    free: int,
+    open_: int,
+    weighed: int,
 ) -> int:
-    """Closes the current node, or chooses the row to branch on, or calls it a leaf."""
+    """Closes the current node, or chooses the row to branch on, or calls it a leaf.
+
+    Args:
+        free, open_, weighed: as :func:`tighten` left them.
+    """
     d = state.depth
     firing, still, point = stack.firing[d], stack.still[d], stack.point[d]
-    stack.children[d] = 0  # also of a leaf: it is open until it is settled
-    free, open_, weighed = tighten(rows, later, stack, clauses, active, bounds, scratch, state)
-    if free < 0:
-        return CLOSED
     state.work += active.decided[0] * point.size
     if inside(rows, active, point, f32(ACCEPTED * rows.margin)):
         stack.inside[d] = 1
@@ -185,6 +205,7 @@ def visit(
         if ended == INFEASIBLE:
             state.infeasible += 1
             learn(clauses, state, active, scratch.support, state.support)
+            note_certificate(active, scratch, state)
             return CLOSED
         stack.inside[d] = 1 if ended == FEASIBLE else 0
         if ended == FEASIBLE:
@@ -196,11 +217,14 @@ def visit(
     if open_ == 0 or free == 0:
         return IS_LEAF
     if weighed:
-        row, side = choose_by_bound(rows, point, free, scratch.free, bounds.guide)
+        row, side = choose_by_bound(rows, point, free, scratch.free, guide)
     else:
         row, side = choose(rows, later, firing, still, point, free, scratch, state)
     stack.row[d] = row
     stack.side[d] = side
+    note(scratch, state, BRANCH)
+    note(scratch, state, row)
+    note(scratch, state, side)
     return BRANCHED
 
 
@@ -253,13 +277,29 @@ def advance(
             continue
         state.entering = 0
         state.nodes += 1
-        ended = visit(rows, later, stack, clauses, active, bounds, scratch, state)
+        stack.children[state.depth] = 0  # also of a leaf: it is open until it is settled
+        free, open_, weighed = tighten(rows, later, stack, clauses, active, bounds, scratch, state)
+        ended = CLOSED
+        if free >= 0:
+            ended = visit(
+                rows,
+                later,
+                stack,
+                clauses,
+                active,
+                bounds.guide,
+                scratch,
+                state,
+                free,
+                open_,
+                weighed,
+            )
         if ended == CLOSED:
             state.depth -= 1
         elif ended == IS_LEAF:
             return LEAF
         if state.found == 1:
             return FOUND
-        if state.work >= last_work or state.nodes >= last_node:
+        if state.work >= last_work or state.nodes >= last_node or state.noted >= EVENT_ROOM:
             return PAUSED
     return DONE

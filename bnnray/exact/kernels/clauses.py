@@ -8,22 +8,25 @@ from bnnray.exact.kernels.arrays import (
     ACTIVE,
     CLAUSES,
     INTS,
+    SCRATCH,
     STATE,
     WORDS,
     Active,
     Clauses,
+    Scratch,
     State,
     flag,
     i64,
     nothing,
 )
-from bnnray.exact.kernels.bits import popcount, put
+from bnnray.exact.kernels.bits import lowest, popcount, put
 from bnnray.exact.kernels.compile import kernel
+from bnnray.exact.kernels.events import CLAUSE, FORCED, note
 from bnnray.exact.problem import Int64Array, Words
 
 
-@kernel(flag(CLAUSES, STATE, WORDS, WORDS))
-def imply(clauses: Clauses, state: State, firing: Words, still: Words) -> bool:
+@kernel(flag(CLAUSES, WORDS, WORDS, SCRATCH, STATE))
+def imply(clauses: Clauses, firing: Words, still: Words, scratch: Scratch, state: State) -> bool:
     """Decides the rows that the clauses force, in place.
 
     Returns:
@@ -46,6 +49,8 @@ def imply(clauses: Clauses, state: State, firing: Words, still: Words) -> bool:
             if missing > 1:
                 continue
             clauses.used[c] = state.conflicts
+            note(scratch, state, CLAUSE if missing == 0 else FORCED)
+            note(scratch, state, clauses.number[c])
             if missing == 0:
                 return True
             for w in range(words):
@@ -53,6 +58,8 @@ def imply(clauses: Clauses, state: State, firing: Words, still: Words) -> bool:
                 turned_on = clauses.still[c, w] & ~still[w]
                 still[w] |= turned_off
                 firing[w] |= turned_on
+                if turned_off | turned_on:
+                    note(scratch, state, 64 * w + lowest(turned_off | turned_on))
             again = True
     return False
 
@@ -69,6 +76,7 @@ def forget(clauses: Clauses, state: State) -> None:
                 clauses.firing[kept, w] = clauses.firing[c, w]
                 clauses.still[kept, w] = clauses.still[c, w]
             clauses.used[kept] = clauses.used[c]
+            clauses.number[kept] = clauses.number[c]
             kept += 1
     state.clauses = kept
 
@@ -89,4 +97,5 @@ def learn(clauses: Clauses, state: State, active: Active, support: Int64Array, c
             put(clauses.still[c], active.row[k])
     state.conflicts += 1
     clauses.used[c] = state.conflicts
+    clauses.number[c] = state.conflicts
     state.clauses += 1

@@ -120,8 +120,9 @@ def count_bad(second: Second, free: int, rows: Int64Array, flips: Flips, open_: 
             pull = np.int64(pulls[j])
             fan[j] += pull * pull
             bad[j] += 1 if pull * home < 0 else 0
-    least[:] = bad
-    most[:] = bad
+    for j in range(fan.size):
+        least[j] = bad[j]
+        most[j] = bad[j]
     budget = flips.budget[0]
     for q in range(free):
         a = flips.order[q]
@@ -448,16 +449,6 @@ def note_preferences(free: int, flips: Flips, guide: Guide) -> None:
         guide.preference[a] = np.float32(-gain * flips.home[a])
 
 
-@kernel(flag(i64, i64, i64, f64, BOUNDS))
-def is_below(free: int, units: int, missing: int, top: float, bounds: Bounds) -> bool:
-    """Whether it is proven that the units win no more than what is missing."""
-    second = bounds.second
-    known, bound = prove(
-        second, free, units, top, bounds.guide, bounds.open, bounds.flips, bounds.proof
-    )
-    return known and bound < scaled_above(second, missing)
-
-
 @kernel(types.Tuple((flag, f64, f64))(i64, i64, i64, i64, BOUNDS))
 def lower_bound(
     free: int, units: int, missing: int, rounds: int, bounds: Bounds
@@ -471,7 +462,8 @@ def lower_bound(
         Whether it is proven that they do not; and the best bound, with its eigenvalue.
     """
     guide, budget = bounds.guide, np.float64(bounds.flips.budget[0])
-    cut = np.float64(missing + 1) / bounds.second.unit
+    second = bounds.second
+    cut = np.float64(missing + 1) / second.unit
     best, best_top, shorter, stuck = 1e300, 0.0, 1.0, 0
     top = find_top(free, units, guide, 20 if rounds == FIRST_ROUNDS else 6)
     for taken in range(rounds):
@@ -487,8 +479,12 @@ def lower_bound(
                 better = find_top(free, units, guide, 6)
                 value += spread_of_choice(free, guide) * (better - top)
                 top = better
-                if value <= cut - SAFE / 4 and is_below(free, units, missing, top, bounds):
-                    return True, best, best_top
+                if value <= cut - SAFE / 4:
+                    known, bound = prove(
+                        second, free, units, top, guide, bounds.open, bounds.flips, bounds.proof
+                    )
+                    if known and bound < scaled_above(second, missing):
+                        return True, best, best_top
                 value = relax(free, units, guide, top, budget)
         if taken == rounds - 1:
             break
@@ -540,7 +536,7 @@ def bound_node(
         return UNKNOWN, value + prizes, 0
     budget = np.float64(flips.budget[0])
     cut = np.float64(missing + 1) / second.unit
-    rounds = ROUNDS
+    rounds = np.int64(guide.price[3])
     if bounds.trail.warm[depth]:
         load(bounds.trail, depth, free, units, rows, open_, guide)
         start_axis(free, guide)

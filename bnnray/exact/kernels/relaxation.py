@@ -205,7 +205,7 @@ def find_slopes(free: int, units: int, guide: Guide) -> float:
     for a in range(free):
         m, u = guide.middle[a], guide.axis[a]
         own = ONE + m * m - TWO * m * guide.hat[a]
-        guide.slope[a] = LIFT_SCALE * (own - whole * u * u)
+        guide.slope[a] = np.float32(guide.price[1]) * (own - whole * u * u)
         length += guide.slope[a] * guide.slope[a]
     return np.float64(length)
 
@@ -218,28 +218,32 @@ def move(free: int, units: int, guide: Guide, length: np.float32) -> None:
         guide.lines[k] -= length * guide.line_slope[k]
         guide.curves[k] = max(guide.curves[k] - length * scale * guide.curve_slope[k], ZERO)
     for a in range(free):
-        guide.lift[a] -= length * LIFT_SCALE * guide.slope[a]
-        guide.middle[a] += DRIFT * (guide.hat[a] - guide.middle[a])
+        guide.lift[a] -= length * np.float32(guide.price[1]) * guide.slope[a]
+        guide.middle[a] += np.float32(guide.price[2]) * (guide.hat[a] - guide.middle[a])
 
 
 @kernel(nothing(i64, i64, GUIDE))
 def keep(free: int, units: int, guide: Guide) -> None:
     """Notes b, eta, u, m and d as the best."""
-    guide.best_lines[:units] = guide.lines[:units]
-    guide.best_curves[:units] = guide.curves[:units]
-    guide.best_axis[:free] = guide.axis[:free]
-    guide.best_middle[:free] = guide.middle[:free]
-    guide.best_lift[:free] = guide.lift[:free]
+    for k in range(units):
+        guide.best_lines[k] = guide.lines[k]
+        guide.best_curves[k] = guide.curves[k]
+    for a in range(free):
+        guide.best_axis[a] = guide.axis[a]
+        guide.best_middle[a] = guide.middle[a]
+        guide.best_lift[a] = guide.lift[a]
 
 
 @kernel(nothing(i64, i64, GUIDE))
 def restore(free: int, units: int, guide: Guide) -> None:
     """Takes the best again."""
-    guide.lines[:units] = guide.best_lines[:units]
-    guide.curves[:units] = guide.best_curves[:units]
-    guide.axis[:free] = guide.best_axis[:free]
-    guide.middle[:free] = guide.best_middle[:free]
-    guide.lift[:free] = guide.best_lift[:free]
+    for k in range(units):
+        guide.lines[k] = guide.best_lines[k]
+        guide.curves[k] = guide.best_curves[k]
+    for a in range(free):
+        guide.axis[a] = guide.best_axis[a]
+        guide.middle[a] = guide.best_middle[a]
+        guide.lift[a] = guide.best_lift[a]
 
 
 @kernel(nothing(i64, GUIDE))

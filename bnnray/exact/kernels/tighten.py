@@ -1,12 +1,9 @@
-"""The bounds at a node of the tree: by the ellipsoid, and by the quadratic."""
+"""The ellipsoid at a node of the tree, and what a node leaves to its children."""
 
 from __future__ import annotations
 
-from numba import types
-
 from bnnray.exact.kernels.arrays import (
     ACTIVE,
-    LATER,
     SCRATCH,
     STATE,
     WORDS,
@@ -19,18 +16,8 @@ from bnnray.exact.kernels.arrays import (
 from bnnray.exact.kernels.bounds import BOUNDS, Bounds
 from bnnray.exact.kernels.compile import kernel
 from bnnray.exact.kernels.ellipsoid import ascend, fix_rows, free_flips, left_by, price_flips
-from bnnray.exact.kernels.quadratic import (
-    EMPTY,
-    FIRST_ROUNDS,
-    FIXED,
-    OPEN_STILL,
-    ROUNDS,
-    bound_node,
-)
-from bnnray.exact.problem import Later, Words
-
-PASSES_OF_ROUND = 10
-"""About how often a step of the quadratic bound reads all pulls."""
+from bnnray.exact.kernels.quadratic import EMPTY, FIXED, OPEN_STILL
+from bnnray.exact.problem import Words
 
 
 @kernel(i64(BOUNDS, i64, ACTIVE, i64, SCRATCH, STATE, WORDS, WORDS))
@@ -74,40 +61,17 @@ def price(bounds: Bounds, depth: int, active: Active, free: int, scratch: Scratc
     price_flips(bounds.ellipsoid, free, scratch.free, left, sums, bounds.flips)
 
 
-@kernel(types.UniTuple(i64, 2)(LATER, BOUNDS, i64, ACTIVE, i64, SCRATCH, STATE, WORDS, WORDS))
-def bound_value(
-    later: Later,
-    bounds: Bounds,
-    depth: int,
-    active: Active,
-    free: int,
-    scratch: Scratch,
-    state: State,
-    firing: Words,
-    still: Words,
-) -> tuple[int, int]:
-    """Bounds the value by the quadratic, see :func:`bound_node`."""
-    price(bounds, depth, active, free, scratch)
-    rounds = ROUNDS if bounds.trail.warm[depth] else 2 * FIRST_ROUNDS
-    ended, upper, fixed = bound_node(
-        later, bounds, state.line, depth, firing, still, free, scratch.free, scratch
-    )
-    state.fixed_by_value += fixed
-    state.work += rounds * PASSES_OF_ROUND * free * later.units[0] // 8
-    return ended, upper
-
-
 @kernel(nothing(BOUNDS, i64))
 def inherit(bounds: Bounds, depth: int) -> None:
     """Leaves what a node found to a child, one deeper."""
     trail = bounds.trail
-    if bounds.by_ellipsoid:
-        trail.times[depth + 1] = trail.times[depth]
-        trail.sums[depth + 1] = trail.sums[depth]
-    if bounds.by_quadratic:
-        trail.warm[depth + 1] = trail.warm[depth]
-        trail.lines[depth + 1] = trail.lines[depth]
-        trail.curves[depth + 1] = trail.curves[depth]
-        trail.axis[depth + 1] = trail.axis[depth]
-        trail.middle[depth + 1] = trail.middle[depth]
-        trail.lift[depth + 1] = trail.lift[depth]
+    for i in range(trail.times.shape[1]):
+        trail.times[depth + 1, i] = trail.times[depth, i]
+        trail.sums[depth + 1, i] = trail.sums[depth, i]
+        trail.axis[depth + 1, i] = trail.axis[depth, i]
+        trail.middle[depth + 1, i] = trail.middle[depth, i]
+        trail.lift[depth + 1, i] = trail.lift[depth, i]
+    for k in range(trail.lines.shape[1]):
+        trail.lines[depth + 1, k] = trail.lines[depth, k]
+        trail.curves[depth + 1, k] = trail.curves[depth, k]
+    trail.warm[depth + 1] = trail.warm[depth]

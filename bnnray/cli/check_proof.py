@@ -1,0 +1,35 @@
+"""``bnnray check-proof``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bnnray.cli.options import DEFAULT_RUNS, DataDir, RunsDir
+
+
+def check_proof(
+    run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Keys of units, or how they begin; all if none.")
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS,
+    data_dir: DataDir = None,
+) -> None:
+    """Check the proofs of a run by a program that shares no code with the search that wrote them.
+
+    Exit code 4 if one proves nothing. A proof is written where an attack has proof = true.
+
+    Example: bnnray check-proof quickstart
+    """
+    from bnnray.runtime.proofs import check_proofs
+
+    good = bad = 0
+    for checked in check_proofs(run, Path(runs_dir), data_dir, keys or []):
+        good, bad = good + (checked.fault is None), bad + (checked.fault is not None)
+        typer.echo(str(checked))
+    typer.echo(f"{good} proofs hold, {bad} do not")
+    if bad:
+        raise typer.Exit(4)

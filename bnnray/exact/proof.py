@@ -1,0 +1,83 @@
+"""The text of a proof; docs/proofs.md says what each line means.
+
+Rows and pixels of the reduced question become units and pixels of the network here, so that who
+checks a proof needs to know nothing of the reduction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from bnnray.exact.kernels import (
+    BOUND,
+    BRANCH,
+    CERTIFICATE,
+    CLAUSE,
+    FORCED,
+    PART,
+    PIXEL,
+    POINT,
+)
+from bnnray.exact.reduction import FirstLayer
+
+FIRST_LINE = "bnnray proof 1"
+
+SIGNS = ("-", "+")
+
+
+class ProofText:
+    """Lines of a proof, tree after tree.
+
+    Args:
+        first: the rows of the question.
+    """
+
+    def __init__(self, first: FirstLayer) -> None:
+        self._units = first.units.tolist()
+        self._pixels = first.pixels.tolist()
+        self._offsets = first.lattice.lower[first.pixels].tolist()
+        self._lines: list[str] = []
+
+    def begin(self, target: int) -> None:
+        """The tree of a target follows."""
+        self._lines.append(f"target {target}")
+
+    def add(self, events: list[int]) -> None:
+        """Takes events as :mod:`bnnray.exact.kernels.events` has them."""
+        numbers = iter(events)
+        for event in numbers:
+            self._lines.append(self._line(event, numbers))
+
+    def text(self, bound: Fraction) -> str:
+        """The whole proof that no input has an objective above a bound."""
+        return "\n".join([FIRST_LINE, f"bound {bound}", *self._lines, ""])
+
+    def _line(self, event: int, numbers: Iterator[int]) -> str:
+        if event == BRANCH:
+            return f"branch {self._side(next(numbers), next(numbers))}"
+        if event == BOUND:
+            return "bound"
+        if event == CERTIFICATE:
+            return f"certificate {self._parts(numbers)}"
+        if event == CLAUSE:
+            return f"clause {next(numbers)}"
+        if event == FORCED:
+            return f"forced {next(numbers)} {self._units[next(numbers)]}"
+        if event == PIXEL:
+            pixel, y = next(numbers), next(numbers)
+            return f"pixel {self._pixels[pixel]} {self._offsets[pixel] + y}"
+        if event == PART:
+            return f"part {self._parts(numbers)}"
+        assert event == POINT
+        return "point"
+
+    def _parts(self, numbers: Iterator[int]) -> str:
+        parts = []
+        for _ in range(next(numbers)):
+            side = self._side(next(numbers), next(numbers))
+            parts.append(f"{side}*{next(numbers)}")
+        return " ".join(parts)
+
+    def _side(self, row: int, side: int) -> str:
+        return f"{self._units[row]}{SIGNS[side]}"
