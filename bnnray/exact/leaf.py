@@ -1,8 +1,8 @@
 """The search for a lattice point in one cell: all rows that matter are on given sides.
 
 First by projection and rounding, which nearly always does. On the grid, where a cell of real
-inputs need not hold a grid point, then by branching on pixels: complete, and each part of the cell
-is closed by a certificate in integers, or is a single point.
+inputs need not hold a grid point, then by parity, and at last by branching on pixels: complete, and
+each part of the cell is closed by a certificate in integers, or is a single point.
 """
 
 from __future__ import annotations
@@ -10,39 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 
-import numpy as np
+from bnnray.exact.cell import Box, Cell
+from bnnray.exact.kernels import FEASIBLE, INFEASIBLE, PARITIES, PARITY, UNDECIDED
+from bnnray.exact.parity import parities_of
+from bnnray.exact.problem import Float32Array
 
-from bnnray.exact.kernels import (
-    FEASIBLE,
-    INFEASIBLE,
-    PART,
-    PIXEL,
-    POINT,
-    Active,
-    Scratch,
-    State,
-    approach,
-    nearest,
-    on_sides,
-    repair,
-    round_off,
-)
-from bnnray.exact.problem import Float32Array, Int64Array, Rows
+PATIENCE = 5
+"""Slices of a projection at one aim."""
 
-SLICE = 200
-"""Steps of a projection between two looks at the clock."""
+GRID_AIMS = (1.0, 12.0)
+"""On the grid the projection aims so many margins inside: points deep inside round well."""
 
-PATIENCE = 20
-"""Slices of the first projection."""
-
-TRIES, MOVES = 3, 400
-"""Roundings of a point, and repairs of each."""
-
-DEEP = 12.0
-"""The second projection of the grid aims so many margins inside."""
-
-SHRINK = (1.0, 0.1, 0.01)
-"""On the box the projection aims ever less far inside."""
+BOX_AIMS = (1.0, 0.1, 0.01)
+"""On the box ever less."""
 
 
 class Ending(Enum):
@@ -54,146 +34,99 @@ class Ending(Enum):
     UNDECIDED = "undecided"
 
 
-class Box:
-    """A part of the cell's inputs, in steps of the lattice and in the unit of the floats."""
-
-    def __init__(self, rows: Rows, lower: Int64Array, upper: Int64Array) -> None:
-        self.lower, self.upper = lower, upper
-        self.low = (lower / rows.unit).astype(np.float32)
-        self.high = (upper / rows.unit).astype(np.float32)
-
-
 class Leaf:
-    """One cell.
+    """The search of one cell.
 
     Attributes:
-        events: of the branching on pixels; of use if the cell is refuted by it.
+        events: how the cell was refuted, where that is no plain certificate.
+        support: entries of ``active`` that are a clause, if it was refuted as a whole.
 
     Args:
-        rows, active, scratch, state: of the tree; ``active`` holds the cell's sides.
+        cell: where.
         point: where to begin, (pixels,); it is moved.
         whole: whether only lattice points count: the grid.
     """
 
-    def __init__(
-        self,
-        rows: Rows,
-        active: Active,
-        scratch: Scratch,
-        state: State,
-        point: Float32Array,
-        *,
-        whole: bool,
-    ) -> None:
-        self._rows, self._active, self._scratch, self._state = rows, active, scratch, state
-        self._point = point
+    def __init__(self, cell: Cell, point: Float32Array, *, whole: bool) -> None:
+        self._cell, self._point = cell, point
         self.events: list[int] = []
+        self.support: list[int] = []
         self._steps = self._on_grid() if whole else self._on_box()
 
     def advance(self) -> Ending:
         """Works for a slice.
 
         Returns:
-            OPEN; REACHED: ``scratch.lattice`` is in the cell; REFUTED: no input is, by the
-            certificate in ``scratch.support`` if ``state.support`` is not 0; or UNDECIDED.
+            OPEN; REACHED: ``scratch.lattice`` is in the cell; REFUTED: no input is; or UNDECIDED.
         """
         return next(self._steps, Ending.UNDECIDED)
 
     def _on_box(self) -> Iterator[Ending]:
-        box = self._whole_box()
-        for share in SHRINK:
-            for _ in range(PATIENCE):
-                ended = self._approach(box, self._point, share)
+        for aim in BOX_AIMS:
+            for ended in self._approaches(aim):
                 if ended == INFEASIBLE:
-                    yield Ending.REFUTED
-                nearest(self._rows, self._point, self._scratch.lattice)
-                if on_sides(self._rows, self._active, self._scratch.lattice):
-                    yield Ending.REACHED
-                if ended == FEASIBLE:
-                    break
-                yield Ending.OPEN
+                    yield self._refuted()
+                yield Ending.REACHED if self._cell.meets(self._point) else Ending.OPEN
 
     def _on_grid(self) -> Iterator[Ending]:
-        box = self._whole_box()
-        for aim in (1.0, DEEP):
-            for _ in range(PATIENCE):
-                ended = self._approach(box, self._point, aim)
-                if ended == INFEASIBLE:
-                    yield Ending.REFUTED
-                if ended == FEASIBLE:
-                    break
-                yield Ending.OPEN
-            yield from self._rounded(box, self._point)
-        yield from self._branch(box)
+        yield from self._deeper(GRID_AIMS[0])
+        yield from self._by_parity()
+        yield from self._deeper(GRID_AIMS[1])
+        yield from self._branch()
 
-    def _branch(self, box: Box) -> Iterator[Ending]:
-        """Depth first over parts of the cell, halved at a pixel that the projection splits."""
-        parts = [(box, self._point)]
-        while parts:
-            part, point = parts.pop()
-            if self._approach(part, point, 1.0) == INFEASIBLE:
-                self._note_part()
-            else:
-                yield from self._rounded(part, point)
-                parts += [(half, point.copy()) for half in self._halves(part, point)]
+    def _deeper(self, aim: float) -> Iterator[Ending]:
+        """Projects and rounds."""
+        for ended in self._approaches(aim):
+            if ended == INFEASIBLE:
+                yield self._refuted()
             yield Ending.OPEN
-        self._state.support = 0
+        yield from self._roundings(self._cell, self._cell.whole, self._point)
+
+    def _approaches(self, aim: float) -> Iterator[int]:
+        box, ended = self._cell.whole, UNDECIDED
+        for _ in range(PATIENCE):
+            if ended != FEASIBLE:
+                ended = self._cell.approach(box, self._point, aim)
+                yield ended
+
+    def _roundings(self, cell: Cell, box: Box, point: Float32Array) -> Iterator[Ending]:
+        for found in cell.roundings(box, point):
+            yield Ending.REACHED if found else Ending.OPEN
+
+    def _refuted(self) -> Ending:
+        """By the certificate that was found last."""
+        self.support = [k for k, _ in self._cell.certificate()]
+        return Ending.REFUTED
+
+    def _by_parity(self) -> Iterator[Ending]:
+        """Refutes the whole cell if each class has a certificate."""
+        parities = parities_of(self._cell)
+        events, support = [PARITIES, parities.row], set[int]()
+        for cell in parities.classes:
+            point = self._point.copy()
+            if not self._is_refuted(cell, point):
+                return
+            cell.note(events)
+            support |= {k for k, _ in cell.certificate()}
+            yield Ending.OPEN
+        self.events, self.support = events, sorted(support)
         yield Ending.REFUTED
 
-    def _rounded(self, box: Box, point: Float32Array) -> Iterator[Ending]:
-        """Roundings in random orders, each repaired."""
-        for seed in range(TRIES):
-            lattice = self._scratch.lattice
-            inner = np.clip(point, box.low, box.high)
-            round_off(self._rows, self._active, inner, lattice, seed, self._scratch)
-            np.clip(lattice, box.lower, box.upper, out=lattice)
-            if repair(
-                self._rows,
-                self._active,
-                lattice,
-                box.lower,
-                box.upper,
-                MOVES,
-                self._scratch,
-                self._state,
-            ):
-                yield Ending.REACHED
-            yield Ending.OPEN
+    def _is_refuted(self, cell: Cell, point: Float32Array) -> bool:
+        box = cell.whole
+        return any(cell.approach(box, point, 1.0) == INFEASIBLE for _ in range(PATIENCE))
 
-    def _halves(self, box: Box, point: Float32Array) -> list[Box]:
-        """The parts above and below the point at its most broken pixel; none of a single input."""
-        wide = np.flatnonzero(box.upper > box.lower)
-        if not wide.size:
-            self.events.append(POINT)
-            return []
-        broken = np.abs(point[wide] - np.rint(point[wide]))
-        pixel = wide[np.argmax(broken)]
-        middle = int(np.clip(np.floor(point[pixel]), box.lower[pixel], box.upper[pixel] - 1))
-        below, above = box.upper.copy(), box.lower.copy()
-        below[pixel], above[pixel] = middle, middle + 1
-        self.events += [PIXEL, int(pixel), middle]
-        return [Box(self._rows, above, box.upper), Box(self._rows, box.lower, below)]
-
-    def _note_part(self) -> None:
-        support = self._scratch.support[: self._state.support]
-        self.events += [PART, len(support)]
-        for k, multiplier in zip(support, self._scratch.multiplier, strict=False):
-            self.events += [int(self._active.row[k]), int(self._active.side[k]), int(multiplier)]
-
-    def _approach(self, box: Box, point: Float32Array, aim: float) -> int:
-        return approach(
-            self._rows,
-            self._active,
-            box.low,
-            box.high,
-            box.lower,
-            box.upper,
-            point,
-            np.float32(aim * self._rows.margin),
-            SLICE,
-            self._scratch,
-            self._state,
-        )
-
-    def _whole_box(self) -> Box:
-        return Box(self._rows, np.zeros_like(self._rows.cap), self._rows.cap)
+    def _branch(self) -> Iterator[Ending]:
+        """Depth first over parts of each class, halved at a pixel that the projection splits."""
+        parities, events = parities_of(self._cell), self.events
+        events += [PARITY, parities.row]
+        for cell in parities.classes:
+            parts = [(cell.whole, self._point.copy())]
+            while parts:
+                part, point = parts.pop()
+                if not cell.is_empty(part, point, events):
+                    yield from self._roundings(cell, part, point)
+                    halves = cell.halves(part, point, events)
+                    parts += [(half, point.copy()) for half in halves]
+                yield Ending.OPEN
+        yield Ending.REFUTED

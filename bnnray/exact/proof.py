@@ -15,9 +15,12 @@ from bnnray.exact.kernels import (
     CERTIFICATE,
     CLAUSE,
     FORCED,
+    PARITIES,
+    PARITY,
     PART,
     PIXEL,
     POINT,
+    TIGHTEN,
 )
 from bnnray.exact.reduction import FirstLayer
 
@@ -37,6 +40,7 @@ class ProofText:
         self._units = first.units.tolist()
         self._pixels = first.pixels.tolist()
         self._offsets = first.lattice.lower[first.pixels].tolist()
+        self._fixed = first.fixed.tolist()
         self._lines: list[str] = []
 
     def begin(self, target: int) -> None:
@@ -67,10 +71,21 @@ class ProofText:
         if event == PIXEL:
             pixel, y = next(numbers), next(numbers)
             return f"pixel {self._pixels[pixel]} {self._offsets[pixel] + y}"
-        if event == PART:
-            return f"part {self._parts(numbers)}"
+        if event in (PART, TIGHTEN):
+            return f"{'part' if event == PART else 'tighten'} {self._parts(numbers)}"
+        if event == PARITY:
+            row = next(numbers)
+            return f"parity {self._units[row]} {self._parity(row)}"
+        if event == PARITIES:
+            row = next(numbers)
+            start = f"parities {self._units[row]} {self._parity(row)}"
+            return f"{start} {self._parts(numbers)} and {self._parts(numbers)}"
         assert event == POINT
         return "point"
+
+    def _parity(self, row: int) -> str:
+        """Of the unit's sum over all pixels where the row's is even."""
+        return ("even", "odd")[self._fixed[row] % 2]
 
     def _parts(self, numbers: Iterator[int]) -> str:
         parts = []

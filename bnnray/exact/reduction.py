@@ -60,6 +60,8 @@ class FirstLayer:
         pixels: int64 (free pixels,), numbers of the pixels that rows see.
         lattice: of all pixels.
         rows: over the free pixels.
+        fixed: int64 (rows,), ``weights . y`` plus this is a unit's sum over all pixels, as far as
+            pixels that rows do not see are at their lower end.
     """
 
     region: Region
@@ -67,6 +69,7 @@ class FirstLayer:
     pixels: Int64Array
     lattice: Lattice
     rows: Rows
+    fixed: Int64Array
 
     def witness(self, y: Int64Array) -> Witness:
         """The input at a point of the lattice (free pixels,); the other pixels stay clean."""
@@ -199,7 +202,7 @@ def _first_layer(question: Question, units: Int64Array) -> FirstLayer:
         margin=GRID_MARGIN if on_grid else BOX_MARGIN,
     )
     _check_sums(rows)
-    return FirstLayer(region, units, pixels, lattice, rows)
+    return FirstLayer(region, units, pixels, lattice, rows, fixed)
 
 
 def _sides(

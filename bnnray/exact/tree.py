@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from bnnray.exact.bounds import make_bounds, make_ellipsoid
+from bnnray.exact.cell import Cell
 from bnnray.exact.kernels import (
     BOUND,
     DONE,
@@ -163,16 +164,9 @@ class Tree:
         self._pace(time.perf_counter() - began, paused=ended not in (DONE, LEAF))
         self.finished = ended == DONE
         if ended == LEAF:
-            whole = self._first.region.domain is Domain.GRID
-            depth = int(self._state.depth)
-            self._leaf = Leaf(
-                self._first.rows,
-                self._active,
-                self._scratch,
-                self._state,
-                self._stack.point[depth],
-                whole=whole,
-            )
+            cell = Cell(self._first.rows, self._active, self._scratch, self._state)
+            point = self._stack.point[int(self._state.depth)]
+            self._leaf = Leaf(cell, point, whole=self._first.region.domain is Domain.GRID)
 
     def _write(self, *more: int) -> None:
         """Hands events to the proof."""
@@ -195,12 +189,13 @@ class Tree:
             rows, later = self._first.rows, self._target.later
             evaluate(rows, later, self._scratch.lattice, self._scratch, state)
         elif ending is Ending.REFUTED:
-            if state.support:
-                clauses, support = self._knowledge.clauses, self._scratch.support
-                learn(clauses, state, self._active, support, state.support)
-                note_certificate(self._active, self._scratch, state)
-            else:
+            if leaf.events:
                 self._write(*leaf.events)
+            else:
+                note_certificate(self._active, self._scratch, state)
+            if leaf.support:
+                support = np.array(leaf.support)
+                learn(self._knowledge.clauses, state, self._active, support, len(support))
             self._close()
         elif ending is Ending.UNDECIDED:
             self.undecided = upper if self.undecided is None else max(self.undecided, upper)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from bnnray.errors import ProofError
-from bnnray.proofs.first_layer import Box, FirstLayer
+from bnnray.proofs.first_layer import Box, FirstLayer, Parity
 from bnnray.proofs.layers import Layers, Signs
 from bnnray.proofs.text import Line, read_bound, read_lines
 from bnnray.threat import Question
@@ -24,6 +24,7 @@ class _Node:
     signs: Signs
     box: Box
     parted: bool = False
+    parity: Parity | None = None
 
 
 def check_proof(question: Question, text: str) -> Fraction:
@@ -50,6 +51,9 @@ def _next(lines: Iterator[Line]) -> Line:
     return line
 
 
+PARITIES = ("even", "odd")
+
+
 class _Check:
     def __init__(self, question: Question, bound: Fraction, lines: Iterator[Line]) -> None:
         self._question, self._bound, self._lines = question, bound, lines
@@ -73,12 +77,16 @@ class _Check:
         nodes = [self._root]
         while nodes:
             node, line = nodes.pop(), _next(self._lines)
-            while line.word == "forced":
-                node, line = self._forced(node, line), _next(self._lines)
+            while line.word in ("forced", "tighten"):
+                follow = self._forced if line.word == "forced" else self._tightened
+                node, line = follow(node, line), _next(self._lines)
             if line.word == "branch":
                 unit, sign = self._unit(line, *line.side())
                 first, second = node.signs.add(unit, sign), node.signs.add(unit, -sign)
                 nodes += [replace(node, signs=second), replace(node, signs=first)]
+            elif line.word == "parity":
+                classes = self._parities(line, line.rest)
+                nodes += [replace(node, parted=True, parity=p) for p in reversed(classes)]
             elif line.word == "pixel":
                 nodes += self._halves(node, line)
             else:
@@ -91,6 +99,8 @@ class _Check:
             self._clauses.append(self._certified(node, line))
         elif line.word == "part":
             self._certified(node, line)
+        elif line.word == "parities":
+            self._clauses.append(self._certified_twice(node, line))
         elif line.word == "clause":
             if not node.signs.holds(self._clause(line, *line.integers(1))):
                 raise line.refuse("the node lacks a sign of the clause")
@@ -106,18 +116,54 @@ class _Check:
 
     def _certified(self, node: _Node, line: Line) -> Signs:
         """The signs of a certificate that holds."""
-        parts = line.parts()
+        parts, signs = self._parts(node, line)
+        if line.word != "part" and node.parted:
+            raise line.refuse("what is proven of a part of the region is no clause")
+        if not self._first.refutes(parts, node.box, node.parity):
+            raise line.refuse("the sum of the rows does not contradict the box")
+        return signs
+
+    def _certified_twice(self, node: _Node, line: Line) -> Signs:
+        """The signs of two certificates that hold, one for each parity."""
+        if line.rest.count("and") != 1:
+            raise line.refuse("expected two certificates with 'and' between them")
+        middle = line.rest.index("and")
         signs = Signs()
+        for parity, rest in zip(
+            self._parities(line, line.rest[:2]),
+            (line.rest[2:middle], line.rest[middle + 1 :]),
+            strict=True,
+        ):
+            half = replace(node, parity=parity)
+            signs = signs.joined(self._certified(half, replace(line, rest=rest)))
+        return signs
+
+    def _parities(self, line: Line, words: tuple[str, ...]) -> tuple[Parity, Parity]:
+        """The two classes of a unit's parity, in the order that the line says."""
+        if len(words) != 2 or words[1] not in PARITIES or not words[0].isdecimal():
+            raise line.refuse("expected a unit and 'even' or 'odd'")
+        if not self._first.whole:
+            raise line.refuse("only points of the grid have parities")
+        unit, _ = self._unit(line, int(words[0]), 1)
+        odd = words[1] == "odd"
+        return Parity(unit, odd), Parity(unit, not odd)
+
+    def _tightened(self, node: _Node, line: Line) -> _Node:
+        """The node with the smaller box that a sum of rows leaves."""
+        if not self._first.whole:
+            raise line.refuse("only a box of the grid can be tightened")
+        parts, _ = self._parts(node, line)
+        return replace(node, box=self._first.tightened(parts, node.box, node.parity), parted=True)
+
+    def _parts(self, node: _Node, line: Line) -> tuple[list[tuple[int, int, int]], Signs]:
+        """Units with their signs, which the node has, and multipliers."""
+        parts, signs = line.parts(), Signs()
         for unit, sign, _ in parts:
             self._unit(line, unit, sign)
             signs = signs.add(unit, sign)
         if not node.signs.holds(signs):
             raise line.refuse("the node lacks a sign of the certificate")
-        if line.word == "certificate" and node.parted:
-            raise line.refuse("what is proven of a part of the region is no clause")
-        if not self._first.refutes(parts, node.box):
-            raise line.refuse("the sum of the rows does not contradict the box")
-        return signs
+        return parts, signs
 
     def _forced(self, node: _Node, line: Line) -> _Node:
         """The node with the sign that a clause leaves."""

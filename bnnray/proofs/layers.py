@@ -27,6 +27,10 @@ class Signs:
             return Signs(self.firing | 1 << unit, self.still)
         return Signs(self.firing, self.still | 1 << unit)
 
+    def joined(self, other: Signs) -> Signs:
+        """What is known here or there."""
+        return Signs(self.firing | other.firing, self.still | other.still)
+
     def of(self, unit: int) -> int:
         """+1, -1, or 0 where it is not known."""
         return (self.firing >> unit & 1) - (self.still >> unit & 1)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from test_certificates import NO_LATER, lattice, on_all_sides, random_rows, random_sides
 
-from bnnray.exact.kernels import make_active, make_scratch, make_state
+from bnnray.exact.cell import Cell
+from bnnray.exact.kernels import PARITIES, make_active, make_scratch, make_state
 from bnnray.exact.leaf import Ending, Leaf
 
 
@@ -20,7 +21,7 @@ def test_every_cell_of_the_grid_is_decided(chunk):
             make_state(0),
         )
         point = np.zeros(len(rows.cap), dtype=np.float32)
-        leaf = Leaf(rows, active, scratch, state, point, whole=True)
+        leaf = Leaf(Cell(rows, active, scratch, state), point, whole=True)
         ending = Ending.OPEN
         while ending is Ending.OPEN:
             ending = leaf.advance()
@@ -33,7 +34,7 @@ def test_every_cell_of_the_grid_is_decided(chunk):
     assert min(endings.values()) > 100
 
 
-def test_a_cell_with_real_inputs_and_no_grid_point_is_refuted_without_a_clause():
+def test_a_cell_with_real_inputs_and_no_grid_point_is_refuted_by_parity():
     """y1 + y2 = 3 and y1 = y2 hold at (1.5, 1.5) alone."""
     rng = np.random.default_rng(0)
     rows = random_rows(rng)
@@ -53,12 +54,13 @@ def test_a_cell_with_real_inputs_and_no_grid_point_is_refuted_without_a_clause()
     active, scratch, state = make_active(4), make_scratch(rows, NO_LATER), make_state(0)
     active.decided[0], active.row[:], active.side[:] = 4, range(4), [1, 0, 1, 0]
     assert on_all_sides(rows, active, np.array([[1.5, 1.5]]), range(4)).all()
-    leaf = Leaf(rows, active, scratch, state, np.zeros(2, dtype=np.float32), whole=True)
+    leaf = Leaf(Cell(rows, active, scratch, state), np.zeros(2, dtype=np.float32), whole=True)
     ending = Ending.OPEN
     while ending is Ending.OPEN:
         ending = leaf.advance()
     assert ending is Ending.REFUTED
-    assert state.support == 0
+    assert leaf.support
+    assert PARITIES in leaf.events
 
 
 def test_the_box_is_never_refuted_wrongly():
@@ -71,7 +73,9 @@ def test_the_box_is_never_refuted_wrongly():
             make_scratch(rows, NO_LATER),
             make_state(0),
         )
-        leaf = Leaf(rows, active, scratch, state, np.zeros(len(rows.cap), np.float32), whole=False)
+        leaf = Leaf(
+            Cell(rows, active, scratch, state), np.zeros(len(rows.cap), np.float32), whole=False
+        )
         ending = Ending.OPEN
         while ending is Ending.OPEN:
             ending = leaf.advance()

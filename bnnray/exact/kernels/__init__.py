@@ -14,7 +14,7 @@ from bnnray.exact.kernels.arrays import (
 )
 from bnnray.exact.kernels.bounds import Ellipsoid
 from bnnray.exact.kernels.branch_and_bound import DONE, FOUND, LEAF, PAUSED, advance
-from bnnray.exact.kernels.certificates import certify
+from bnnray.exact.kernels.certificates import certify, tighten
 from bnnray.exact.kernels.clauses import imply, learn
 from bnnray.exact.kernels.events import (
     BOUND,
@@ -22,9 +22,12 @@ from bnnray.exact.kernels.events import (
     CERTIFICATE,
     CLAUSE,
     FORCED,
+    PARITIES,
+    PARITY,
     PART,
     PIXEL,
     POINT,
+    TIGHTEN,
     note_certificate,
 )
 from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, UNDECIDED, approach
@@ -42,10 +45,13 @@ __all__ = [
     "FOUND",
     "INFEASIBLE",
     "LEAF",
+    "PARITIES",
+    "PARITY",
     "PART",
     "PAUSED",
     "PIXEL",
     "POINT",
+    "TIGHTEN",
     "UNDECIDED",
     "Active",
     "Clauses",
@@ -70,4 +76,5 @@ __all__ = [
     "propagate",
     "repair",
     "round_off",
+    "tighten",
 ]

@@ -262,7 +262,7 @@ def make_guide(rows: int, units: int) -> Guide:
             *of_units,
             *of_rows,
             _ints(rows),
-            np.array([0.0, 0.0, 0.05, 30.0, 1.0, 0.0]),
+            np.zeros(1),
         ]
     )
 

@@ -18,8 +18,10 @@ from bnnray.exact.kernels.arrays import (
     INTS,
     ROWS,
     SCRATCH,
+    STATE,
     Active,
     Scratch,
+    State,
     flag,
     i64,
     nothing,
@@ -89,6 +91,65 @@ def scale_multipliers(violation: Float32Array, count: int, scratch: Scratch) -> 
     return kept
 
 
+@kernel(i64(ROWS, ACTIVE, i64, SCRATCH))
+def combine(rows: Rows, active: Active, count: int, scratch: Scratch) -> int:
+    """Adds up the rows of the first ``count`` multipliers in ``scratch.combined``.
+
+    Returns:
+        What the sum is at least, of every input on those sides.
+    """
+    scratch.combined[:] = 0
+    least = 0
+    for q in range(count):
+        row, side = active.row[scratch.support[q]], active.side[scratch.support[q]]
+        add_row(rows, row, scratch.multiplier[q] * (2 * side - 1), scratch.combined)
+        least += scratch.multiplier[q] * rows.rhs[side, row]
+    return least
+
+
+@kernel(i64(ROWS, ACTIVE, FLOATS, INTS, INTS, SCRATCH, STATE))
+def tighten(
+    rows: Rows,
+    active: Active,
+    violation: Float32Array,
+    lower: Int64Array,
+    upper: Int64Array,
+    scratch: Scratch,
+    state: State,
+) -> int:
+    """Shrinks a box, in place, without losing a lattice point on the active sides.
+
+    If g . y is at least b on the sides, and most is its largest value over the box, then no pixel
+    can be further than (most - b) / |g_j| from the end of its range that g prefers.
+
+    Args:
+        violation: as of :func:`certify`; the multipliers are left in ``scratch`` and their number
+            in ``state.support``.
+
+    Returns:
+        By how many steps the pixels' ranges shrank, together.
+    """
+    count = scale_multipliers(violation, active.decided[0], scratch)
+    state.support = count
+    least = combine(rows, active, count, scratch)
+    room = largest(scratch.combined, lower, upper) - least
+    if count == 0 or room < 0:
+        return 0
+    shrunk = 0
+    for j in range(lower.size):
+        g = scratch.combined[j]
+        width = upper[j] - lower[j]
+        if abs(g) * width <= room:
+            continue
+        left = room // abs(g)
+        shrunk += width - left
+        if g > 0:
+            lower[j] = upper[j] - left
+        else:
+            upper[j] = lower[j] + left
+    return shrunk
+
+
 @kernel(i64(ROWS, ACTIVE, FLOATS, INTS, INTS, SCRATCH))
 def certify(
     rows: Rows,
@@ -109,13 +170,10 @@ def certify(
     """
     count = scale_multipliers(violation, active.decided[0], scratch)
     combined, multiplier, support = scratch.combined, scratch.multiplier, scratch.support
-    combined[:] = 0
-    least, strict = 0, 0
+    least = combine(rows, active, count, scratch)
+    strict = 0
     for q in range(count):
-        row, side = active.row[support[q]], active.side[support[q]]
-        add_row(rows, row, multiplier[q] * (2 * side - 1), combined)
-        least += multiplier[q] * rows.rhs[side, row]
-        strict += rows.strict[side, row]
+        strict += rows.strict[active.side[support[q]], active.row[support[q]]]
     if count == 0 or not contradicts(least, largest(combined, lower, upper), strict):
         return 0
     kept = 0

@@ -9,10 +9,16 @@ Each event is its name followed by its numbers, in the order in which the tree i
 - CLAUSE number: the node is closed, as it has all sides of a clause.
 - FORCED number, row: the node has all other sides of a clause, so the row is on the other side.
 
-Of a leaf of the grid that is closed by branching on pixels, noted by its own search:
+Of a leaf of the grid, noted by its own search:
 
+- PARITIES row, then twice count and so many times row, side, multiplier: certificates of the leaf's
+  points at which the row's sum is even, and of the others, see :mod:`bnnray.exact.parity`; the leaf
+  is closed, and their sides together are a clause, numbered as those of a CERTIFICATE.
+- PARITY row: the points with an even sum follow, then those with an odd one.
 - PIXEL pixel, y: the parts follow, that with at most y steps first, then that with more.
-- PART count, then so many times row, side, multiplier: the part is closed by a certificate over it.
+- PART count, then so many times row, side, multiplier: the part is closed by this certificate.
+- TIGHTEN count, then so many times row, side, multiplier: the part goes on with the smaller box
+  that :func:`bnnray.exact.kernels.certificates.tighten` makes of it by these multipliers.
 - POINT: the part is a single point, and not on all sides.
 """
 
@@ -30,7 +36,8 @@ from bnnray.exact.kernels.arrays import (
 )
 from bnnray.exact.kernels.compile import kernel
 
-BRANCH, BOUND, CERTIFICATE, CLAUSE, FORCED, PIXEL, PART, POINT = range(1, 9)
+BRANCH, BOUND, CERTIFICATE, CLAUSE, FORCED = 1, 2, 3, 4, 5
+PARITIES, PARITY, PIXEL, PART, POINT, TIGHTEN = 6, 7, 8, 9, 10, 11
 
 
 @kernel(nothing(SCRATCH, STATE, i64))

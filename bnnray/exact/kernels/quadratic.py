@@ -536,7 +536,7 @@ def bound_node(
         return UNKNOWN, value + prizes, 0
     budget = np.float64(flips.budget[0])
     cut = np.float64(missing + 1) / second.unit
-    rounds = np.int64(guide.price[3])
+    rounds = ROUNDS
     if bounds.trail.warm[depth]:
         load(bounds.trail, depth, free, units, rows, open_, guide)
         start_axis(free, guide)

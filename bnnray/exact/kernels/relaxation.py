@@ -30,7 +30,8 @@ FLAT = np.float32(1e-12)
 DRIFT = np.float32(0.05)
 """By how much the middle follows the relaxation's choice."""
 
-LIFT_SCALE = np.float32(0)
+LIFT_SCALE = np.float32(1)
+"""Of d against b in the length of a step."""
 
 FIRST_WIDTHS = (2000.0, 40.0, 20.0, 10.0, 6.0)
 FIRST_HEIGHTS = 13
@@ -205,7 +206,7 @@ def find_slopes(free: int, units: int, guide: Guide) -> float:
     for a in range(free):
         m, u = guide.middle[a], guide.axis[a]
         own = ONE + m * m - TWO * m * guide.hat[a]
-        guide.slope[a] = np.float32(guide.price[1]) * (own - whole * u * u)
+        guide.slope[a] = LIFT_SCALE * (own - whole * u * u)
         length += guide.slope[a] * guide.slope[a]
     return np.float64(length)
 
@@ -218,8 +219,8 @@ def move(free: int, units: int, guide: Guide, length: np.float32) -> None:
         guide.lines[k] -= length * guide.line_slope[k]
         guide.curves[k] = max(guide.curves[k] - length * scale * guide.curve_slope[k], ZERO)
     for a in range(free):
-        guide.lift[a] -= length * np.float32(guide.price[1]) * guide.slope[a]
-        guide.middle[a] += np.float32(guide.price[2]) * (guide.hat[a] - guide.middle[a])
+        guide.lift[a] -= length * LIFT_SCALE * guide.slope[a]
+        guide.middle[a] += DRIFT * (guide.hat[a] - guide.middle[a])
 
 
 @kernel(nothing(i64, i64, GUIDE))
