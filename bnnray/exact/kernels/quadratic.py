@@ -489,9 +489,9 @@ def lower_bound(
         if taken == rounds - 1:
             break
         length = find_slopes(free, units, guide)
-        step = (value - (cut - AIM)) / length * shorter
-        if length < 1e-9 or step <= 0:
+        if length < 1e-9 or value <= cut - AIM:
             break
+        step = (value - (cut - AIM)) / length * shorter
         move(free, units, guide, np.float32(step))
         top = find_top(free, units, guide, 2)
     restore(free, units, guide)
