@@ -100,8 +100,6 @@ class Leaf:
 
     def _by_parity(self) -> Iterator[Ending]:
         """Refutes the whole cell if each class has a certificate."""
-        if self._cell.active.decided[0] == 0:
-            return
         parities = parities_of(self._cell)
         events, support = [PARITIES, parities.row], set[int]()
         for cell in parities.classes:

@@ -30,9 +30,10 @@ class Parities:
 
 
 def parities_of(cell: Cell) -> Parities:
-    """The classes by the largest set of active rows that have their zeros in the same places."""
+    """The classes by the largest set of active rows that have their zeros in the same places, or
+    by any row if none is active."""
     rows, active = cell.rows, cell.active
-    listed = active.row[: active.decided[0]]
+    listed = active.row[: max(1, active.decided[0])]
     zeros = np.packbits(rows.weights[listed] == 0, axis=1)
     _, group, counts = np.unique(zeros, axis=0, return_inverse=True, return_counts=True)
     leader = int(listed[np.argmax(group.ravel() == np.argmax(counts))])
