@@ -2,7 +2,7 @@
 
 from hostile import Hostile, HostileBatch
 
-from bnnray.attacks import ATTACKS
+from bnnray.attacks import ATTACKS, SINGLE
 
-ATTACKS["hostile"] = Hostile
+ATTACKS["hostile"] = SINGLE["hostile"] = Hostile
 ATTACKS["hostile batch"] = HostileBatch

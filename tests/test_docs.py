@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,6 +13,7 @@ from tiny import random_question
 
 from bnnray import attacks
 from bnnray.attacks import Attack, AttackSettings, Count, Search, Task
+from bnnray.attacks.cascade import DEFAULT_STAGES
 from bnnray.attacks.settings import Stop
 from bnnray.job import load_job
 from bnnray.models import import_arrays
@@ -105,7 +107,16 @@ def test_the_job_file_of_the_contract_is_valid(tmp_path):
     loaded = load_job(job_of_the_contract(tmp_path, until="Where `max_pixels` is left out"))
     given = {place for place, _, origin in loaded.values() if origin == "job"}
     missing = {place for place, _, _ in loaded.values()} - given
-    assert {p for p in missing if "warm_start" not in p} <= {"model.2x100.arch", "attack.milp.name"}
+    unsaid = {p for p in missing if "warm_start" not in p and ".stages." not in p}
+    assert unsaid <= {"model.2x100.arch", "attack.milp.name", "attack.cascade.name"}
+
+
+def test_the_default_stages_are_those_that_the_contract_and_the_readme_say():
+    first, last = DEFAULT_STAGES
+    for page in (DOCS / "contract.md", DOCS.parent / "README.md"):
+        block = re.search(r"stages = \[.*?\n *\]", page.read_text(), re.DOTALL)
+        assert tomllib.loads(block[0])["stages"][0] == first
+        assert f'{{ kind = "{last["kind"]}" }}' in block[0]
 
 
 def test_every_attack_is_in_the_contract():

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bnnray.attacks.base import Attack, Found, Task, failed
+from bnnray.attacks.cascade import Cascade, CascadeSettings
 from bnnray.attacks.exact import Exact, ExactSettings
 from bnnray.attacks.iprop import Iprop, IpropSettings
 from bnnray.attacks.iteration import Iteration, Subproblem
@@ -10,14 +11,10 @@ from bnnray.attacks.milp import Milp, MilpSettings
 from bnnray.attacks.pgd import Pgd, PgdSettings
 from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
 from bnnray.attacks.settings import AttackSettings, Count, Positive, Seconds
+from bnnray.attacks.single import SINGLE
 from bnnray.errors import UsageError, unknown_name
 
-ATTACKS: dict[str, type[Attack[Any]]] = {
-    "pgd": Pgd,
-    "iprop": Iprop,
-    "milp": Milp,
-    "exact": Exact,
-}
+ATTACKS: dict[str, type[Attack[Any]]] = {**SINGLE, "cascade": Cascade}
 """Attacks by the kind that a job file names."""
 
 
@@ -39,8 +36,11 @@ def make_attack(settings: AttackSettings) -> Attack[Any]:
 
 __all__ = [
     "ATTACKS",
+    "SINGLE",
     "Attack",
     "AttackSettings",
+    "Cascade",
+    "CascadeSettings",
     "Count",
     "Effort",
     "Exact",

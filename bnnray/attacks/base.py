@@ -153,16 +153,10 @@ class Attack(ABC, Generic[S]):
             searches = [self._begin(task, solver, threads) for task in tasks]
             statuses = self.search_batch(searches)
             return [s.outcome(status) for s, status in zip(searches, statuses, strict=True)]
-        except LicenceError as error:
-            return [failed(Status.LICENCE, str(error))] * len(tasks)
         except ProcessError:
             raise  # the machine is to blame: this is no outcome
-        except MemoryError:
-            return [failed(Status.MEMORY_LIMIT, "the search found no more memory")] * len(tasks)
         except Exception as error:  # one bad unit must not end a campaign
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            message = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
-            return [failed(Status.CRASHED, message)] * len(tasks)
+            return [failed(*why_failed(error))] * len(tasks)
 
     def _begin(self, task: Task, solver: Solver, threads: int) -> Search:
         return Search(
@@ -180,6 +174,16 @@ class Attack(ABC, Generic[S]):
 
 def _nothing_asked() -> Outcome:
     return failed(Status.SKIPPED, "the goal is the attacked class itself")
+
+
+def why_failed(error: Exception) -> tuple[Status, str]:
+    """The status and the message of a search that ended by an error."""
+    if isinstance(error, LicenceError):
+        return Status.LICENCE, str(error)
+    if isinstance(error, MemoryError):
+        return Status.MEMORY_LIMIT, "the search found no more memory"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return Status.CRASHED, f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
 
 
 def failed(status: Status, message: str) -> Outcome:

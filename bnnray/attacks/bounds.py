@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from operator import itemgetter
 
 from bnnray.attacks.search import Search
 from bnnray.encodings import LayerRange, interval_bound
@@ -11,18 +12,22 @@ from bnnray.verdicts import Proof, is_flip, weakest
 
 
 class TargetBounds:
-    """The proven limit of each target's objective; their largest is the question's bound."""
+    """The proven limit of each target's objective; their largest is the question's bound.
+
+    The search keeps them, so a later stage of a cascade begins with what is proven.
+    """
 
     def __init__(self, search: Search, last: LayerRange) -> None:
         self._search = search
-        objectives = search.question.objectives
-        self._values = {o.target: interval_bound(o, last) for o in objectives}
-        self._proofs = dict.fromkeys(self._values, Proof.EXACT)
+        intervals = {o.target: interval_bound(o, last) for o in search.question.objectives}
+        self._limits = {t: (bound, Proof.EXACT) for t, bound in intervals.items()}
+        for target, known in search.targets.items():
+            self._limits[target] = min(known, self._limits[target], key=itemgetter(0))
         self._tell()
 
     def of(self, objective: Objective) -> Fraction:
         """The limit of one target."""
-        return self._values[objective.target]
+        return self._limits[objective.target][0]
 
     def can_flip(self, objective: Objective) -> bool:
         """Whether the limit of one target leaves a flip."""
@@ -30,13 +35,12 @@ class TargetBounds:
 
     def tighten(self, objective: Objective, bound: Fraction, proof: Proof) -> None:
         """Takes a limit of one target."""
-        if bound < self._values[objective.target]:
-            self._values[objective.target] = bound
-            self._proofs[objective.target] = proof
+        if bound < self.of(objective):
+            self._limits[objective.target] = (bound, proof)
             self._tell()
 
     def _tell(self) -> None:
-        self._search.prove(max(self._values.values()), weakest(self._proofs.values()))
+        self._search.prove_targets(dict(self._limits))
 
 
 class DistanceBounds:

@@ -61,16 +61,18 @@ class Exact(Attack[ExactSettings]):
         from bnnray.exact.proof import ProofText
         from bnnray.exact.reduction import Reduction
 
+        began = search.elapsed
         ranges = interval_ranges(search.question)
         search.effort.unstable = int(ranges[0].unstable.sum())
         bounds = TargetBounds(search, ranges[-1])
         reduction = Reduction(search.question, ranges)
         proof = ProofText(reduction.first) if self.settings.proof else None
-        search.effort.build_seconds = search.elapsed
+        built = search.elapsed
+        search.effort.build_seconds = built - began
         limit = self._ask_targets(search, reduction, bounds, proof)
-        search.effort.solve_seconds = search.elapsed - search.effort.build_seconds
-        if proof is not None and limit is None and search.bound is not None:
-            search.proof_text = proof.text(search.bound)
+        search.effort.solve_seconds = search.elapsed - built
+        if proof is not None and limit is None:
+            search.proof_text = proof.text()
         return search.settled or limit or Status.OPTIMAL
 
     def _ask_targets(
@@ -92,6 +94,8 @@ class Exact(Attack[ExactSettings]):
             stopped = self._grow(search, objective, tree, bounds)
             if stopped is not None:
                 return stopped
+            if proof is not None:
+                proof.end(tree.bound)
             undecided |= tree.undecided is not None
         if not undecided:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Protocol
@@ -13,9 +13,11 @@ from bnnray.attacks.iteration import Iteration
 from bnnray.errors import BugError, WitnessError
 from bnnray.solvers import Solution, Solver
 from bnnray.threat import Norm, Question, Replayed, Witness, replay
-from bnnray.verdicts import Proof, Replay, Status, Verdict, judge
+from bnnray.verdicts import Proof, Replay, Status, Verdict, judge, weakest
 
 Clock = Callable[[], float]
+Limit = tuple[Fraction, Proof]
+"""A proven limit and what it rests on."""
 
 
 class Listener(Protocol):
@@ -37,6 +39,10 @@ class Listener(Protocol):
         """A better lower limit of the distance."""
         ...
 
+    def took_back(self) -> None:
+        """What was said to be proven counts no more."""
+        ...
+
 
 class Nobody:
     """Does not listen."""
@@ -48,6 +54,8 @@ class Nobody:
     def proved(self, bound: Fraction, proof: Proof) -> None: ...
 
     def proved_distance(self, least: Fraction, proof: Proof) -> None: ...
+
+    def took_back(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,36 @@ class Effort:
         self.child_cpu_seconds += solution.cpu_seconds
         self.peak_rss_bytes = max(self.peak_rss_bytes, solution.peak_rss_bytes)
 
+    def __add__(self, later: Effort) -> Effort:
+        """Of two searches of a question, one after the other."""
+        return Effort(
+            iterations=self.iterations + later.iterations,
+            nodes=self.nodes + later.nodes,
+            build_seconds=self.build_seconds + later.build_seconds,
+            solve_seconds=self.solve_seconds + later.solve_seconds,
+            warm_start_seconds=self.warm_start_seconds + later.warm_start_seconds,
+            child_cpu_seconds=self.child_cpu_seconds + later.child_cpu_seconds,
+            peak_rss_bytes=max(self.peak_rss_bytes, later.peak_rss_bytes),
+            backend=later.backend or self.backend,
+            batch_size=max(self.batch_size, later.batch_size),
+            unstable=self.unstable if later.unstable is None else later.unstable,
+        )
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What a search has proven.
+
+    Args:
+        bound: upper limit of the objective, or None.
+        nearest: lower limit of the distance of any flip, or None.
+        targets: upper limits of the targets' objectives, of all or of none.
+    """
+
+    bound: Limit | None = None
+    nearest: Limit | None = None
+    targets: Mapping[int, Limit] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -133,6 +171,9 @@ class Outcome:
         distance_bound: proven lower limit of the distance of any flip, if it is wanted and there
             may be one.
         iterations: of IProp, where a record was asked for.
+        decided_by: the stage of a cascade that brought about the verdict or, later, its end; ""
+            without one.
+        stage_seconds: wall time of each stage of a cascade that ran, in their order.
         proof_text: of the exact engine, where it was asked for and the bound rests on it alone.
     """
 
@@ -150,6 +191,8 @@ class Outcome:
     distance: Fraction | None = None
     distance_bound: Fraction | None = None
     iterations: tuple[Iteration, ...] = ()
+    decided_by: str = ""
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
     proof_text: str = ""
 
 
@@ -175,6 +218,7 @@ class Search:
         message: for the attack to fill in.
         fallback: the back end that "auto" stands for, as far as it is known by now.
         iterations: for the attack to fill in, where a record was asked for.
+        decided_by, stage_seconds: for a cascade to fill in.
         proof_text: for the attack to fill in, where it was asked for.
     """
 
@@ -192,12 +236,12 @@ class Search:
     message: str = ""
     fallback: str = "gurobi"
     iterations: list[Iteration] = field(default_factory=list)
+    decided_by: str = ""
+    stage_seconds: dict[str, float] = field(default_factory=dict)
     proof_text: str = ""
     _trace: list[TracePoint] = field(default_factory=list)
-    _bound: Fraction | None = None
-    _proof: Proof = Proof.NONE
-    _nearest: Fraction = Fraction(0)
-    _nearest_proof: Proof = Proof.NONE
+    _proven: Proven = field(default_factory=Proven)
+    _trusted: Proven = field(default_factory=Proven)
     _claimed: Fraction | None = None
     _denied: bool = False
     _finished: float | None = None
@@ -233,12 +277,27 @@ class Search:
     @property
     def bound(self) -> Fraction | None:
         """The least proven upper limit of the objective."""
-        return self._bound
+        return None if self._proven.bound is None else self._proven.bound[0]
+
+    @property
+    def targets(self) -> Mapping[int, Limit]:
+        """The proven upper limits of the targets' objectives, of all or of none."""
+        return self._proven.targets
 
     @property
     def settled(self) -> Status | None:
         """Why nothing is left to search, or None while something is."""
         return self._aim.settled(self._known)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the incumbent counts as proven to be the best; it may be before it settles."""
+        return self._aim.closed(self._known)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is known by now."""
+        return judge(self.objective, self.bound, self.question.threat.tie)
 
     @property
     def distance(self) -> Fraction | None:
@@ -284,10 +343,20 @@ class Search:
                 f"a bound of {bound} was proven ({proof}), and a replayed witness has "
                 f"{self.objective}"
             )
-        if self._bound is None or bound < self._bound:
-            self._bound, self._proof = bound, proof
+        if self.bound is None or bound < self.bound:
+            self._proven = replace(self._proven, bound=(bound, proof))
             self._note(self.elapsed)
             self.listener.proved(bound, proof)
+
+    def prove_targets(self, limits: Mapping[int, Limit]) -> None:
+        """Takes a proven upper limit of every target's objective; the question's is the largest.
+
+        Raises:
+            BugError: as :meth:`prove` does.
+        """
+        bounds, proofs = zip(*limits.values(), strict=True)
+        self.prove(max(bounds), weakest(proofs))
+        self._proven = replace(self._proven, targets=limits)
 
     def prove_distance(self, least: Fraction, proof: Proof) -> None:
         """Takes a proven lower limit of the distance of any flip, where that is wanted.
@@ -304,9 +373,26 @@ class Search:
                 f"a least distance of {least} was proven ({proof}), and a replayed flip has "
                 f"{self.distance}"
             )
-        if least > self._nearest or self._nearest_proof is Proof.NONE:
-            self._nearest, self._nearest_proof = least, proof
+        known = self._proven.nearest
+        if known is None or least > known[0]:
+            self._proven = replace(self._proven, nearest=(least, proof))
             self.listener.proved_distance(least, proof)
+
+    def trust(self) -> None:
+        """Lets what is proven by now count even if the search crashes later."""
+        self._trusted = self._proven
+
+    def distrust(self) -> None:
+        """Takes back what was proven since :meth:`trust`."""
+        if self._proven is self._trusted:
+            return
+        self._proven = self._trusted
+        self._note(self.elapsed)
+        self.listener.took_back()
+        if self._proven.bound is not None:
+            self.listener.proved(*self._proven.bound)
+        if self._proven.nearest is not None:
+            self.listener.proved_distance(*self._proven.nearest)
 
     def finish(self) -> None:
         """Stops this search's clock, for a search that ends before others of its batch."""
@@ -318,7 +404,11 @@ class Search:
 
     def outcome(self, status: Status) -> Outcome:
         """What is known at the end; only the replayed and the proven count."""
-        known = self._known_after(status)
+        proven = self._trusted if status is Status.CRASHED else self._proven
+        known = self._known_by(proven)
+        nearest = self._known.nearest
+        if self.distance is not None and self.distance < nearest:
+            raise BugError(f"a replayed flip at {self.distance} is nearer than {nearest}")
         verdict = judge(self.objective, known.bound, known.tie)
         claimed = self._claimed if self._denied else None
         denied = claimed is not None and not self._aim.reached(known, claimed)
@@ -326,7 +416,7 @@ class Search:
             status = Status.BAD_WITNESS
         return Outcome(
             verdict=verdict,
-            proof=self._proof_of(verdict, known),
+            proof=self._proof_of(verdict, known, proven),
             status=status,
             replay=Replay.DISAGREES if denied else Replay.OK,
             incumbent=self.incumbent,
@@ -339,28 +429,26 @@ class Search:
             distance=self.distance,
             distance_bound=self._distance_bound(verdict, known),
             iterations=tuple(self.iterations),
+            decided_by=self.decided_by,
+            stage_seconds=dict(self.stage_seconds),
             proof_text=self.proof_text,
         )
 
     @property
     def _known(self) -> Known:
-        replayed, tie = self.incumbent.replayed, self.question.threat.tie
-        return Known(replayed, self._bound, self._nearest, tie)
+        return self._known_by(self._proven)
 
-    def _known_after(self, status: Status) -> Known:
-        """What counts at the end: nothing that is said to be proven by a search that crashed."""
-        if self.distance is not None and self.distance < self._nearest:
-            raise BugError(f"a replayed flip at {self.distance} is nearer than {self._nearest}")
-        if status is not Status.CRASHED:
-            return self._known
-        return replace(self._known, bound=None, nearest=Fraction(0))
+    def _known_by(self, proven: Proven) -> Known:
+        bound = None if proven.bound is None else proven.bound[0]
+        nearest = Fraction(0) if proven.nearest is None else proven.nearest[0]
+        return Known(self.incumbent.replayed, bound, nearest, self.question.threat.tie)
 
-    def _proof_of(self, verdict: Verdict, known: Known) -> Proof:
-        if verdict is Verdict.ROBUST:
-            return self._proof
-        if not self._aim.closed(known):
+    def _proof_of(self, verdict: Verdict, known: Known, proven: Proven) -> Proof:
+        by_bound = verdict is Verdict.ROBUST or self.minimize is None
+        if verdict is not Verdict.ROBUST and not self._aim.closed(known):
             return Proof.NONE
-        return self._proof if self.minimize is None else self._nearest_proof
+        limit = proven.bound if by_bound else proven.nearest
+        return Proof.NONE if limit is None else limit[1]
 
     def _distance_bound(self, verdict: Verdict, known: Known) -> Fraction | None:
         if self.minimize is None or verdict is Verdict.ROBUST:
@@ -376,5 +464,5 @@ class Search:
     def _note(self, seconds: float) -> None:
         iteration = self.effort.iterations
         self._trace.append(
-            TracePoint(seconds, self.objective, self._bound, iteration, self.distance)
+            TracePoint(seconds, self.objective, self.bound, iteration, self.distance)
         )

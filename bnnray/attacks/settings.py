@@ -85,6 +85,11 @@ class AttackSettings(BaseModel):
             UsageError: which setting does not fit what.
         """
 
+    @property
+    def searches(self) -> tuple[AttackSettings, ...]:
+        """The settings of each search that the attack consists of."""
+        return (self,)
+
     def content(self) -> dict[str, Any]:
         """The settings that can change an answer: no limits, no back end."""
         return _content(self)
@@ -98,8 +103,16 @@ def _content(settings: BaseModel) -> dict[str, Any]:
         marks = (*field.metadata, *get_args(field.annotation))
         if _has(marks, Outside) or (_has(marks, Later) and value == field.default):
             continue
-        content[name] = _content(value) if isinstance(value, BaseModel) else written[name]
+        content[name] = _of_sections(value, written[name])
     return content
+
+
+def _of_sections(value: Any, written: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _content(value)
+    if isinstance(value, tuple) and all(isinstance(v, BaseModel) for v in value):
+        return [_content(v) for v in value]
+    return written
 
 
 def _has(marks: Iterable[Any], kind: type) -> bool:

@@ -42,6 +42,7 @@ class ProofText:
         self._offsets = first.lattice.lower[first.pixels].tolist()
         self._fixed = first.fixed.tolist()
         self._lines: list[str] = []
+        self._bound: Fraction | None = None
 
     def begin(self, target: int) -> None:
         """The tree of a target follows."""
@@ -53,9 +54,13 @@ class ProofText:
         for event in numbers:
             self._lines.append(self._line(event, numbers))
 
-    def text(self, bound: Fraction) -> str:
-        """The whole proof that no input has an objective above a bound."""
-        return "\n".join([FIRST_LINE, f"bound {bound}", *self._lines, ""])
+    def end(self, bound: Fraction) -> None:
+        """The tree is whole: no input has an objective of its target above a bound."""
+        self._bound = bound if self._bound is None else max(self._bound, bound)
+
+    def text(self) -> str:
+        """The whole proof, of one target at least."""
+        return "\n".join([FIRST_LINE, f"bound {self._bound}", *self._lines, ""])
 
     def _line(self, event: int, numbers: Iterator[int]) -> str:
         if event == BRANCH:

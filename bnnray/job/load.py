@@ -150,19 +150,31 @@ def _attack(entry: Any, place: str) -> AttackSettings:
     try:
         return model.model_validate(entry)
     except ValidationError as error:
-        raise _first_error(error, model, place, ".") from None
+        raise _first_error(error, model, place, ".", entry) from None
 
 
 def _first_error(
-    error: ValidationError, model: type[BaseModel], prefix: str, joint: str = ": "
+    error: ValidationError,
+    model: type[BaseModel],
+    prefix: str,
+    joint: str = ": ",
+    table: Any = None,
 ) -> JobError:
-    """The first of pydantic's findings as one line; unknown keys with the valid ones."""
+    """The first of pydantic's findings as one line; unknown keys with the valid ones.
+
+    Args:
+        error: with all findings.
+        model: that refused.
+        prefix: of the places.
+        joint: between it and them.
+        table: that was refused, needed where it lists attacks.
+    """
     findings = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     first = findings[0]
     keys = [k for k in first["loc"] if not _is_variant(k)]
     place = f"{prefix}{joint}{_dotted(keys)}" if keys else prefix
     if first["type"] == "extra_forbidden":
-        owner = _owner(model, keys[:-1])
+        owner = _owner(model, keys[:-1], table)
         return JobError(f"{place}: {unknown_name('key', str(keys[-1]), owner.model_fields)}")
     message = str(first["msg"]).removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
@@ -184,11 +196,14 @@ def _dotted(keys: Sequence[Any]) -> str:
     return text
 
 
-def _owner(model: type[BaseModel], keys: Sequence[Any]) -> type[BaseModel]:
-    """The section that a path of keys leads to."""
+def _owner(model: type[BaseModel], keys: Sequence[Any], table: Any) -> type[BaseModel]:
+    """The section that a path of keys leads to; of a stage it is that of its kind."""
     for key in keys:
         if isinstance(key, str) and key in model.model_fields:
             model = _section_of(model.model_fields[key].annotation) or model
+        if model is AttackSettings and isinstance(key, int):
+            model = ATTACKS[table[key]["kind"]].settings_type
+        table = table[key] if table else None
     return model
 
 

@@ -61,6 +61,12 @@ RESULTS = (
     Column("verdict", "string", "vulnerable, robust or unknown"),
     Column("proof", "string", "what a robust verdict or an optimum rests on: exact, solver, none"),
     Column("status", "string", "why the search stopped"),
+    Column(
+        "decided_by",
+        "string",
+        "the stage of a cascade in which the question was settled, else that gave the verdict; "
+        "empty for other attacks, where it is unknown or the clean image's, and of killed searches",
+    ),
     Column("replay", "string", "whether the exact network agrees with the claims"),
     Column("flipped", "bool", "whether the incumbent flips, replayed"),
     Column("objective", "double", "of the incumbent, replayed"),
@@ -79,6 +85,12 @@ RESULTS = (
     Column("n_unstable", "int64", "first-layer units that the budget can change"),
     Column("seconds", "double", "wall time of the unit; in a batch, from the batch's start"),
     Column("warm_start_seconds", "double", "wall time of the warm start, a part of seconds"),
+    Column(
+        "stage_seconds",
+        "string",
+        "wall time of each stage of a cascade that ran, by its name, JSON; empty for other attacks "
+        "and of killed searches",
+    ),
     Column("build_seconds", "double", "wall time of encoding"),
     Column("solve_seconds", "double", "wall time in the solver"),
     Column("cpu_seconds", "double", "CPU time of the slot and its child process"),

@@ -17,10 +17,10 @@ from bnnray.results.folder import RunFolder
 from bnnray.runtime.cluster import TrainRequest
 from bnnray.runtime.networks import read_models, trained_models, training_splits
 from bnnray.threat import Question, format_epsilon
-from bnnray.verdicts import Verdict, is_flip
+from bnnray.verdicts import Proof, Verdict, is_flip
 
 PROVEN = """
-select key, text, results.bound, verdict
+select key, text, results.bound, verdict, proof
 from proofs join results using (key)
 order by model, eps_num / eps_den, point, attack
 """
@@ -65,10 +65,10 @@ def check_proofs(
     data = load_dataset(job.data.dataset, job.data.split, data_dir, job.data.classes)
     networks = _networks(job, folder, data, data_dir)
     units = {unit.key: unit for unit in make_units(job, data, networks)}
-    for key, text, bound, verdict in wanted:
+    for key, text, bound, verdict, proof in wanted:
         unit = units[key]
         question = _question(unit, data, networks[unit.model])
-        yield Checked(unit, bound, _fault(question, text, bound, verdict))
+        yield Checked(unit, bound, _fault(question, text, bound, verdict, proof))
 
 
 def _none(found: Sequence[object], keys: Sequence[str]) -> str:
@@ -77,13 +77,17 @@ def _none(found: Sequence[object], keys: Sequence[str]) -> str:
     return "the run has no proofs: an attack of kind exact writes one where it has proof = true"
 
 
-def _fault(question: Question, text: str, bound: float, verdict: str) -> str | None:
+def _fault(
+    question: Question, text: str, bound: float, verdict: str, proof: str
+) -> str | None:
     """Why a proof does not prove what its row says, or None."""
     try:
         proven = check_proof(question, text)
     except ProofError as error:
         return str(error)
-    if float(proven) != bound:
+    if proof != Proof.EXACT:
+        return None  # the row rests on something else
+    if float(proven) > bound:
         return f"it proves {float(proven):g}; the row says {bound:g}"
     if verdict == Verdict.ROBUST and is_flip(proven, question.threat.tie):
         return f"an objective of {proven} is a flip; the row says {verdict}"

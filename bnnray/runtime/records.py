@@ -119,6 +119,7 @@ def _found(question: Question, outcome: Outcome) -> dict[str, Any]:
         "verdict": outcome.verdict.value,
         "proof": outcome.proof.value,
         "status": outcome.status.value,
+        "decided_by": outcome.decided_by,
         "replay": outcome.replay.value,
         "objective_claimed": _number(outcome.claimed),
         "bound": _number(outcome.bound),
@@ -150,6 +151,7 @@ def _spent(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -> dic
         "n_unstable": effort.unstable,
         "seconds": outcome.seconds,
         "warm_start_seconds": effort.warm_start_seconds,
+        "stage_seconds": _stage_seconds(outcome),
         "build_seconds": effort.build_seconds,
         "solve_seconds": effort.solve_seconds,
         "cpu_seconds": span.cpu_seconds + effort.child_cpu_seconds,
@@ -166,6 +168,11 @@ def _spent(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -> dic
         "started_at": span.started,
         "finished_at": span.finished,
     }
+
+
+def _stage_seconds(outcome: Outcome) -> str:
+    seconds = {name: round(spent, 6) for name, spent in outcome.stage_seconds.items()}
+    return json.dumps(seconds) if seconds else ""
 
 
 def _target(question: Question, outcome: Outcome) -> int | None:

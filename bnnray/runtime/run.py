@@ -11,6 +11,7 @@ from typing import Protocol
 
 import tomli_w
 
+from bnnray.attacks import AttackSettings
 from bnnray.datasets import Dataset, load_dataset
 from bnnray.errors import LicenceError, StorageError
 from bnnray.job import Job, Unit, check_job, make_units
@@ -203,9 +204,13 @@ def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:
 
 
 def _check_licences(job: Job) -> None:
-    wanting = [a.name for a in job.attack if getattr(a, "backend", None) == "gurobi"]
+    wanting = [a.name for a in job.attack if any(map(_wants_gurobi, a.searches))]
     if wanting:
         try:
             check_licence()
         except LicenceError as error:
             raise LicenceError(f"attack {wanting[0]!r}: {error}") from None
+
+
+def _wants_gurobi(settings: AttackSettings) -> bool:
+    return getattr(settings, "backend", None) == "gurobi"

@@ -114,6 +114,9 @@ class _Reporter:
     def proved_distance(self, least: Fraction, proof: Proof) -> None:
         self._send(replace(self._found, distance=(least, proof)))
 
+    def took_back(self) -> None:
+        self._send(replace(self._found, bound=None, distance=None))
+
     def _send(self, found: Found) -> None:
         self._found = found
         self._connection.send(News(self._key, found))

@@ -5,6 +5,7 @@ scores and ties; every goal. A heuristic is never above the truth, a complete at
 """
 
 from fractions import Fraction
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from bnnray.attacks import (
     PgdSettings,
     Task,
 )
+from bnnray.attacks.pgd import SurrogateName
 from bnnray.solvers import BACKENDS, InProcess
 from bnnray.threat import Domain, Question, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
@@ -163,7 +165,7 @@ def test_both_formulations_prove_and_claim_the_same_on_generic_networks(name):
 
 
 @pytest.mark.parametrize("local", [False, True])
-@pytest.mark.parametrize("surrogate", ["hardtanh", "straight-through", "tanh"])
+@pytest.mark.parametrize("surrogate", get_args(SurrogateName))
 @pytest.mark.parametrize("domain", list(Domain))
 def test_pgd_is_never_above_the_truth_and_finds_flips(domain, surrogate, local):
     attack = Pgd(PgdSettings(surrogate=surrogate, iterations=15, restarts=4))

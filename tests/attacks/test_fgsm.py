@@ -7,7 +7,9 @@ import pytest
 import torch
 from tiny import Size, random_network
 
-from bnnray.models.ascent import ACTIVATIONS, Ascent, AscentSettings, Point
+from bnnray.encodings import interval_ranges
+from bnnray.models.ascent import CLIMBERS, Ascent, AscentSettings, Point
+from bnnray.models.ascent.sign_steps import hardtanh, straight_through
 from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon, replay
 
 SIZE = Size(pixels=12, hidden=(9, 7), classes=4, levels=255)
@@ -54,7 +56,8 @@ def gradient(question: Question, x: np.ndarray) -> np.ndarray:
 def iterates(question: Question, surrogate: str = "hardtanh") -> tuple[np.ndarray, list[float]]:
     """The inputs (steps + 1, pixels) and what they are said to reach."""
     settings = AscentSettings(surrogate, STEPS, restarts=1, step=STEP)
-    found = [(i.witness(0), i.objectives[0]) for i in Ascent([Point(question, 1)], settings).run()]
+    ascent = Ascent([Point(question, 1, interval_ranges(question))], settings)
+    found = [(i.witness(0), i.objectives[0]) for i in ascent.run()]
     return np.stack([w for w, _ in found]), [o for _, o in found]
 
 
@@ -94,7 +97,7 @@ def test_the_slope_is_that_of_finite_differences(goal):
 
 
 @pytest.mark.parametrize("goal", ["runner-up", "any", "2"])
-@pytest.mark.parametrize("surrogate", list(ACTIVATIONS))
+@pytest.mark.parametrize("surrogate", list(CLIMBERS))
 def test_iterates_are_judged_by_the_true_network(goal, surrogate):
     for question in questions(goal, 10):
         x, said = iterates(question, surrogate)
@@ -104,7 +107,7 @@ def test_iterates_are_judged_by_the_true_network(goal, surrogate):
 
 def test_hardtanh_is_g_forward_and_backward():
     z = torch.tensor([-3.0, -1.5, -0.5, 0.0, 0.25, 1.5, 9.0], requires_grad=True)
-    activation = ACTIVATIONS["hardtanh"](z, 1.0)
+    activation = hardtanh(z, 1.0)
     assert activation.tolist() == [max(-1.0, min(1.0, value)) for value in z.tolist()]
     activation.sum().backward()
     assert z.grad.tolist() == [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0]
@@ -112,7 +115,7 @@ def test_hardtanh_is_g_forward_and_backward():
 
 def test_straight_through_is_the_sign_forward_and_g_backward():
     z = torch.tensor([-3.0, -0.5, 0.0, 0.25, 1.5], requires_grad=True)
-    activation = ACTIVATIONS["straight-through"](z, 1.0)
+    activation = straight_through(z, 1.0)
     assert activation.tolist() == [-1.0, -1.0, 1.0, 1.0, 1.0]
     activation.sum().backward()
     assert z.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]

@@ -1,8 +1,11 @@
 """Real MNIST points on a trained network: unrelated solvers agree, and replay agrees with both."""
 
+from typing import get_args
+
 import pytest
 
 from bnnray.attacks import Iprop, IpropSettings, Milp, MilpSettings, Pgd, PgdSettings, Task
+from bnnray.attacks.pgd import SurrogateName
 from bnnray.datasets import load_dataset
 from bnnray.models import load_model
 from bnnray.solvers import BACKENDS, Child, InProcess
@@ -64,6 +67,19 @@ def test_the_papers_form_agrees_with_the_tight_one(question_of, name):
     assert paper.status in (Status.OPTIMAL, Status.BAD_WITNESS, Status.TIME_LIMIT)
     if paper.status is not Status.TIME_LIMIT:
         assert paper.claimed == paper.bound == tight.bound
+
+
+def test_the_reachable_tanh_finds_what_other_surrogates_miss_in_as_many_steps(question_of):
+    """Of the first 12 images, all of which the network gets right."""
+    tasks = [Task(question_of("2x100", n, "5/255", Domain.GRID), n) for n in range(12)]
+    flips, objectives = {}, {}
+    for surrogate in get_args(SurrogateName):
+        found = Pgd(PgdSettings(surrogate=surrogate, iterations=100)).run(tasks, InProcess())
+        flips[surrogate] = {n for n, o in enumerate(found) if o.verdict is Verdict.VULNERABLE}
+        objectives[surrogate] = sum(o.incumbent.objective for o in found)
+    best, best_objective = flips.pop("reachable-tanh"), objectives.pop("reachable-tanh")
+    assert all(best > others for others in flips.values())
+    assert all(best_objective > 50 + others for others in objectives.values())
 
 
 @pytest.mark.parametrize("net", ["2x100", "5x100"])

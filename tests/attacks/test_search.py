@@ -162,6 +162,9 @@ class Notes:
     def proved_distance(self, least, proof) -> None:
         self.told.append(("at least", least, proof))
 
+    def took_back(self) -> None:
+        self.told.append("took back")
+
 
 def test_a_listener_is_told_of_what_is_better_only():
     question, witness = flippable()

@@ -223,3 +223,95 @@ def test_memory_that_is_no_size_is_one_line(job_file, given):
     path = job_file(GOOD + f"[resources]\nmemory_per_solve = {given}\n")
     with pytest.raises(JobError, match=r"resources\.memory_per_solve: expected .*such as"):
         load_job(path)
+
+
+CASCADE = (
+    GOOD
+    + """
+[[attack]]
+kind = "cascade"
+time_limit = "2min"
+stages = [
+  { kind = "pgd", repeat = true, time_limit = "2s" },
+  { kind = "iprop", name = "short", time_limit = "9s" },
+  { kind = "milp", warm_start = { kind = "pgd", time_limit = "1s" } },
+]
+"""
+)
+
+
+def test_a_cascade_is_written_as_it_was_given(job_file):
+    short = "attack.cascade.stages.short.time_limit=4s"
+    loaded = load_job(job_file(CASCADE), [short, "attack.cascade.stop=flip"])
+    stages = loaded.job.attack[-1].stages
+    assert [s.name for s in stages] == ["pgd", "short", "milp"]
+    assert [s.time_limit for s in stages] == [2, 4, 120]
+    assert stages[2].warm_start.time_limit == 1
+    values = {place: (value, origin) for place, value, origin in loaded.values()}
+    assert values["attack.cascade.stages.short.time_limit"] == ("4s", "flag")
+    assert values["attack.cascade.stages.pgd.repeat"] == (True, "job")
+    assert values["attack.cascade.stages.milp.time_limit"] == ("2min", "default")
+    assert not any(place.endswith(("milp.stop", "milp.minimize")) for place in values)
+    again = load_job(job_file(tomli_w.dumps(loaded.job.dump()))).job
+    assert again == loaded.job
+    assert again.attack[-1].model_dump() == loaded.job.attack[-1].model_dump()
+
+
+def test_a_cascade_without_stages_is_written_with_those_that_it_has(job_file):
+    job = load_job(job_file(GOOD + '[[attack]]\nkind = "cascade"\n')).job
+    assert [s.kind for s in job.attack[-1].stages] == ["pgd", "exact"]
+    assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stages=[]", r"attack\[3\]\.stages: expected a list of stages, one at least"),
+        ("stages=3", r"attack\[3\]\.stages: expected a list of stages, one at least; got 3"),
+        ("stages=[3]", r"attack\[3\]\.stages\[0\]: expected a table with a kind, one of .*; got 3"),
+        (
+            "stages=[{time_limit='1s'}]",
+            r"stages\[0\]: expected a table with a kind, one of pgd, i",
+        ),
+        ("stages.short.kind=fgsm", r"stages\[1\]: unknown kind of stage 'fgsm'; valid: exact, "),
+        ("stages.short.kind=cascade", r"stages\[1\]: a cascade cannot be a stage; list its stages"),
+        ("stages.short.stop=flip", r"stages\[1\]: the cascade's stop holds for all its stages"),
+        ("stages.milp.stop=optimum", r"stages\[2\]: the cascade's stop holds for all its stages"),
+        ("stages.milp.minimize=l1", r"stages\[2\]: a cascade looks for the largest objective"),
+        ("minimize=l1", r"attack\[3\]\.minimize: unknown key 'minimize'; .*valid: kind, name, sta"),
+        ("stages.milp.name=pgd", r"attack\[3\]: two stages are named 'pgd'; give each its own"),
+        (
+            "stages.milp.name=intervals",
+            r"two stages are named 'intervals' \(so is what comes first",
+        ),
+        (
+            "stages.pgd.restart=3",
+            r"stages\[0\]\.restart: unknown key 'restart'; did you mean 'resta",
+        ),
+        ("stages.milp.restarts=3", r"stages\[2\]\.restarts: unknown key 'restarts'; .*formulation"),
+        ("stages.milp.warm_start.steps=3", r"stages\[2\]\.warm_start\.steps: unknown key .*'step'"),
+        (
+            "stages.short.time_limit=soon",
+            r"stages\[1\]\.time_limit: expected a duration.*got 'soon'",
+        ),
+        ("stages.pgd.iterations=0", r"attack\[3\]\.stages\[0\]\.iterations: .*greater.*got 0"),
+        (
+            "stages.pgd.time_limit=2min",
+            r"\[3\]: expected the stage 'pgd', which repeats .*of 2min",
+        ),
+        ("stages.lns.time_limit=1s", r"unknown stages 'lns'; valid: milp, pgd, short"),
+        ("stop=both", r"attack\[3\]\.stop: .*'optimum' or 'flip'; got 'both'"),
+        ("time_limit=soon", r"attack\[3\]\.time_limit: expected a duration.*got 'soon'"),
+    ],
+)
+def test_mistakes_in_a_cascade_are_one_line(job_file, override, message):
+    with pytest.raises(JobError, match=message) as caught:
+        load_job(job_file(CASCADE), [f"attack.cascade.{override}"])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_stage_that_does_not_fit_the_domain_is_refused(job_file):
+    form = "attack.cascade.stages.milp.formulation=paper"
+    message = r"attack 'cascade': stage 'milp': formulation = \"paper\" is for"
+    with pytest.raises(JobError, match=message):
+        load_job(job_file(CASCADE), [form, "threat.domain=grid"])

@@ -188,6 +188,60 @@ def test_keys_of_older_versions_still_hold(units_of):
     ]
 
 
+CASCADE = """
+[[attack]]
+kind = "cascade"
+stages = [
+  { kind = "pgd", time_limit = "2s" },
+  { kind = "milp", warm_start = { kind = "pgd", time_limit = "1s" } },
+]
+"""
+
+
+@pytest.fixture
+def cascade_keys(tmp_path, data, nets):
+    def make(*overrides: str):
+        path = tmp_path / "job.toml"
+        path.write_text(JOB[: JOB.index("[[attack]]")] + CASCADE)
+        given = [f"attack.cascade.{override}" for override in overrides]
+        return keys(make_units(load_job(path, given).job, data, {"net": nets["2x100"]}))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "time_limit=99s",
+        "stages.pgd.time_limit=9s",
+        "stages.milp.time_limit=9s",
+        "stages.milp.backend=highs",
+        "stages.milp.warm_start.time_limit=2s",
+        "stages.pgd.repeat=false",
+    ],
+)
+def test_limits_and_back_ends_of_stages_do_not_change_a_key(cascade_keys, override):
+    assert cascade_keys(override) == cascade_keys()
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "name=other",
+        "stop=flip",
+        "stages.pgd.restarts=3",
+        "stages.pgd.repeat=true",
+        "stages.pgd.name=first",
+        "stages.milp.formulation=paper",
+        "stages.milp.warm_start.restarts=3",
+        "stages=[{kind='pgd'}]",
+        "stages=[{kind='milp', warm_start={kind='pgd'}}, {kind='pgd'}]",
+    ],
+)
+def test_the_settings_and_the_order_of_stages_change_a_key(cascade_keys, override):
+    assert not set(cascade_keys(override)) & set(cascade_keys())
+
+
 def test_the_network_changes_every_key(units_of):
     assert not set(keys(units_of(network="5x100"))) & set(keys(units_of()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import signal
@@ -17,7 +18,8 @@ import pytest
 from hostile import Hostile, HostileBatch, HostileSettings
 from tiny import Size, random_network
 
-from bnnray.attacks import ATTACKS, MilpSettings
+from bnnray.attacks import ATTACKS, SINGLE, CascadeSettings, MilpSettings
+from bnnray.encodings import interval_bound, interval_ranges
 from bnnray.job import Unit
 from bnnray.network import IntArray, Network
 from bnnray.processes import Nursery
@@ -33,6 +35,7 @@ POINTS = 6
 @pytest.fixture(autouse=True)
 def hostile(monkeypatch):
     monkeypatch.setitem(ATTACKS, "hostile", Hostile)
+    monkeypatch.setitem(SINGLE, "hostile", Hostile)
     monkeypatch.setitem(ATTACKS, "hostile batch", HostileBatch)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
 
@@ -121,6 +124,39 @@ def test_no_limit_is_ignored_and_what_was_found_counts(keeper, where, how):
         "killed: the solver ignored its time limit",
     )
     assert other["status"] in ("optimal", "flip_found")
+
+
+def corner_is_open(question: Question) -> bool:
+    """Whether interval arithmetic leaves more than the objective of the upper corner."""
+    (objective,), corner = question.objectives, replay(question, question.region.upper)
+    return interval_bound(objective, interval_ranges(question)[-1]) > corner.objective
+
+
+def cascade_after(how: str, where: str, **settings) -> CascadeSettings:
+    bad = hostile_to(how, where=where)
+    return CascadeSettings(stages=(bad, MilpSettings(backend="highs")), **settings)
+
+
+@pytest.mark.parametrize("how", ["sleep", "segfault"])
+def test_a_stage_whose_solver_had_to_be_killed_or_died_does_not_end_a_cascade(keeper, context, how):
+    asked = [unit(point, cascade_after(how, "solver")) for point in range(POINTS)]
+    narrow = (replace(u, threat=Threat(parse_epsilon("0.2"), Domain.GRID, 5)) for u in asked)
+    left_open = next(u for u in narrow if corner_is_open(context.question(u)))
+    (record,) = keeper.run(Shard((left_open,), 1)).records
+    row = record.row
+    assert (row["status"], row["decided_by"], row["attempt"]) == ("optimal", "milp", 1)
+    assert row["message"].startswith("stage hostile: ")
+    stages = json.loads(row["stage_seconds"])
+    assert list(stages) == ["intervals", "hostile", "milp"]
+    assert sum(stages.values()) <= row["seconds"] + 1e-5
+
+
+def test_a_cascade_that_had_to_be_killed_keeps_what_was_found_and_tells_of_no_stage(keeper):
+    (record,) = keeper.run(shard(cascade_after("spin", "search", time_limit=0.5))).records
+    row = record.row
+    assert (row["status"], row["verdict"]) == ("killed", "vulnerable")
+    assert row["bound"] == row["objective_max"]
+    assert (row["decided_by"], row["stage_seconds"]) == ("", "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say what memory is used")
