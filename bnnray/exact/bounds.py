@@ -14,7 +14,7 @@ from bnnray.exact.kernels.bounds import (
     make_proof,
     make_trail,
 )
-from bnnray.exact.kernels.semidefinite import exceed
+from bnnray.exact.kernels.semidefinite import MOST_ROWS, exceed
 from bnnray.exact.problem import Int64Array, Later, Rows
 
 MOST_TOTAL = 2**19
@@ -34,7 +34,9 @@ WIDER = (1.0001, 1.001, 1.01, 1.1)
 
 
 def make_ellipsoid(rows: Rows) -> Ellipsoid:
-    """The ellipsoid of all rows."""
+    """The ellipsoid of all rows; of none if they are more than the proofs and memory allow."""
+    if len(rows.weights) > MOST_ROWS:
+        return make_ellipsoid(rows._replace(weights=rows.weights[:0], rhs=rows.rhs[:, :0]))
     step = max(1, -(-int(rows.cap.sum()) // MOST_TOTAL))
     cap = -(-rows.cap // step)
     total = int(cap.sum())
@@ -88,13 +90,14 @@ def make_second(later: Later, rows: int) -> Second:
 
 
 def make_bounds(ellipsoid: Ellipsoid, later: Later, *, used: bool = True) -> Bounds:
-    """Both bounds, each in use where it can be; or neither."""
+    """Both bounds, each in use where it can be; or neither, also where the ellipsoid is empty."""
     rows = len(ellipsoid.center)
-    second = make_second(later, rows)
+    used = used and rows > 0
+    second = make_second(later, rows) if used else _no_second(rows)
     units = len(second.prizes)
     return Bounds(
         by_ellipsoid=int(used and ellipsoid.bits > 0),
-        by_quadratic=int(used and units > 0),
+        by_quadratic=int(units > 0),
         ellipsoid=ellipsoid,
         second=second,
         trail=make_trail(ellipsoid, units),

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-from test_certificates import lattice, on_all_sides, random_rows, random_sides
+from test_certificates import NO_LATER, lattice, on_all_sides, random_rows, random_sides
 
-from bnnray.exact.bounds import make_ellipsoid
+from bnnray.exact.bounds import make_bounds, make_ellipsoid
 from bnnray.exact.kernels.bits import has
 from bnnray.exact.kernels.bounds import make_flips
 from bnnray.exact.kernels.ellipsoid import ascend, fix_rows, left_by, price_flips
@@ -160,3 +160,11 @@ def test_the_corner_of_a_box_is_never_ruled_out():
     times, sums = start(ellipsoid)
     for points in (np.array([[0]]), np.array([[3]])):
         assert mistakes(one, ellipsoid, active, times, sums, points) == (0, 0)
+
+
+def test_too_many_rows_have_no_bounds(monkeypatch):
+    rows = random_rows(np.random.default_rng(6))
+    assert make_bounds(make_ellipsoid(rows), NO_LATER).by_ellipsoid == 1
+    monkeypatch.setattr("bnnray.exact.bounds.MOST_ROWS", len(rows.weights) - 1)
+    bounds = make_bounds(make_ellipsoid(rows), NO_LATER)
+    assert (bounds.by_ellipsoid, bounds.by_quadratic) == (0, 0)

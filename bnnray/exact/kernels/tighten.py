@@ -64,6 +64,8 @@ def price(bounds: Bounds, depth: int, active: Active, free: int, scratch: Scratc
 @kernel(nothing(BOUNDS, i64))
 def inherit(bounds: Bounds, depth: int) -> None:
     """Leaves what a node found to a child, one deeper."""
+    if not (bounds.by_ellipsoid or bounds.by_quadratic):
+        return
     trail = bounds.trail
     for i in range(trail.times.shape[1]):
         trail.times[depth + 1, i] = trail.times[depth, i]
