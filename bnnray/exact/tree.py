@@ -13,12 +13,14 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from bnnray.exact.bounds import make_bounds, make_ellipsoid
 from bnnray.exact.cell import Cell
 from bnnray.exact.kernels import (
     BOUND,
     DONE,
     LEAF,
     Clauses,
+    Ellipsoid,
     advance,
     evaluate,
     learn,
@@ -48,18 +50,20 @@ class Knowledge:
 
     Attributes:
         clauses: the room for them.
+        ellipsoid: of all rows.
         count: how many there are.
         learned: how many there ever were.
     """
 
     clauses: Clauses
+    ellipsoid: Ellipsoid
     count: int = 0
     learned: int = 0
 
 
 def no_knowledge(first: FirstLayer) -> Knowledge:
     """Before anything was learned."""
-    return Knowledge(make_clauses(len(first.units), CLAUSE_ROOM))
+    return Knowledge(make_clauses(len(first.units), CLAUSE_ROOM), make_ellipsoid(first.rows))
 
 
 class Tree:
@@ -70,7 +74,8 @@ class Tree:
         knowledge: what was learned before; more is added.
         start: an input of the region.
         line: an objective; what does not exceed it is of no interest.
-        proof: where the tree is to be written, if it is.
+        proof: where the tree is to be written, if it is; then without the bounds by an ellipsoid
+            and a quadratic, which the checker does not know.
         free: bool (rows,), the rows that may be on another side than at the start; all if None.
             What is proven then holds of that neighbourhood only.
     """
@@ -90,6 +95,7 @@ class Tree:
         count, pixels = rows.weights.shape
         self._stack = make_stack(count, pixels)
         self._active = make_active(count)
+        self._bounds = make_bounds(knowledge.ellipsoid, later, used=proof is None)
         self._scratch = make_scratch(rows, later)
         self._state = make_state(target.values.line(line))
         self._state.clauses, self._state.conflicts = knowledge.count, knowledge.learned
@@ -158,6 +164,7 @@ class Tree:
             self._stack,
             self._knowledge.clauses,
             self._active,
+            self._bounds,
             self._scratch,
             self._state,
             self._work,

@@ -62,10 +62,45 @@ MUTANTS = {
         "np.stack([1 - above, above])",
         "np.stack([2 - above, above])",
     ),
+    "the ellipsoid rules out what is farther than nothing": (
+        "exact/kernels/ellipsoid.py",
+        "to_still > 0 and to_still * to_still > farthest",
+        "to_still > 0",
+    ),
+    "the ellipsoid counts multipliers twice": (
+        "exact/kernels/ellipsoid.py",
+        "left = whole - (gained << (bits + 1)) + curved",
+        "left = whole - (gained << (bits + 2)) + curved",
+    ),
+    "flips cost as if rows were orthogonal, and more": (
+        "exact/kernels/ellipsoid.py",
+        "(far * far // ellipsoid.spread[row])",
+        "(4 * far * far // ellipsoid.diagonal[row])",
+    ),
+    "the quadratic exceeds nothing": (
+        "exact/kernels/quadratic.py",
+        "value += proof.top[a] * (one * one + middle[a] * middle[a])",
+        "value += 0",
+    ),
+    "the quadratic closes nodes at one above the line": (
+        "exact/kernels/quadratic.py",
+        "above = (missing + 1) << shift if",
+        "above = (missing + 2) << shift if",
+    ),
+    "the quadratic fixes rows at half the distance": (
+        "exact/kernels/quadratic.py",
+        "if bound - abs(gain) >= above:",
+        "if bound - 2 * abs(gain) >= above:",
+    ),
+    "units are lost with one bad row too few": (
+        "exact/kernels/quadratic.py",
+        "elif open_.least[j] <= left:",
+        "elif open_.least[j] < left:",
+    ),
     "a leaf in work does not count as open": (
         "exact/kernels/branch_and_bound.py",
-        "    stack.children[d] = 0  # also of a leaf: it is open until it is settled\n",
-        "",
+        "stack.children[state.depth] = 0  # also of a leaf",
+        "pass  # also of a leaf",
     ),
 }
 

@@ -12,6 +12,7 @@ from bnnray.exact.kernels.arrays import (
     make_stack,
     make_state,
 )
+from bnnray.exact.kernels.bounds import Ellipsoid
 from bnnray.exact.kernels.branch_and_bound import DONE, FOUND, LEAF, PAUSED, advance
 from bnnray.exact.kernels.certificates import certify, tighten
 from bnnray.exact.kernels.clauses import imply, learn
@@ -54,6 +55,7 @@ __all__ = [
     "UNDECIDED",
     "Active",
     "Clauses",
+    "Ellipsoid",
     "Scratch",
     "Stack",
     "State",

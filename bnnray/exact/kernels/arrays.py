@@ -156,6 +156,10 @@ STATE_FIELDS = [
     "undecided",
     "bounded",
     "refuted",
+    "unreachable",
+    "outbid",
+    "fixed_by_reach",
+    "fixed_by_value",
 ]
 STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
 """Where a search stands, and what it counted.
@@ -168,6 +172,8 @@ STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
 - nodes: visited; work: about so many multiplications were done.
 - feasible, infeasible, undecided: how the projections ended.
 - bounded, refuted: nodes closed by the bound, and by clauses.
+- unreachable, outbid: nodes closed by the ellipsoid, and by the quadratic; fixed_by_reach,
+  fixed_by_value: rows that they decided.
 """
 
 ACTIVE = named((INTS, INTS, INTS), Active)

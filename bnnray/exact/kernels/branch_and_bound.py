@@ -6,6 +6,8 @@ nothing, only the other one needs a projection.
 
 from __future__ import annotations
 
+from numba import types
+
 from bnnray.exact.kernels.arrays import (
     ACTIVE,
     CLAUSES,
@@ -26,13 +28,24 @@ from bnnray.exact.kernels.arrays import (
     nothing,
 )
 from bnnray.exact.kernels.bits import has, put
+from bnnray.exact.kernels.bounds import BOUNDS, GUIDE, Bounds, Guide
 from bnnray.exact.kernels.branching import choose
 from bnnray.exact.kernels.clauses import imply, learn
 from bnnray.exact.kernels.compile import kernel
 from bnnray.exact.kernels.events import BOUND, BRANCH, note, note_certificate
 from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, approach, inside
 from bnnray.exact.kernels.propagation import propagate
+from bnnray.exact.kernels.quadratic import (
+    EMPTY,
+    FIRST_ROUNDS,
+    FIXED,
+    ROUNDS,
+    SETTLED,
+    bound_node,
+    choose_by_bound,
+)
 from bnnray.exact.kernels.rounding import evaluate, nearest
+from bnnray.exact.kernels.tighten import bound_reach, inherit, price
 from bnnray.exact.problem import Later, Rows, Words
 
 DONE, PAUSED, FOUND, LEAF = 0, 1, 2, 3
@@ -40,6 +53,9 @@ DONE, PAUSED, FOUND, LEAF = 0, 1, 2, 3
 found; a node is left that branching cannot decide."""
 
 CLOSED, BRANCHED, IS_LEAF = 0, 1, 2
+
+PASSES = 6
+"""Of deduction and bounds at a node, as long as they decide rows."""
 
 STEPS = 200
 """Of a projection at a node."""
@@ -65,8 +81,8 @@ def split(rows: Rows, firing: Words, still: Words, active: Active, scratch: Scra
     return free
 
 
-@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, SCRATCH, STATE))
-def visit(
+@kernel(types.UniTuple(i64, 2)(ROWS, LATER, STACK, CLAUSES, ACTIVE, SCRATCH, STATE))
+def deduce(
     rows: Rows,
     later: Later,
     stack: Stack,
@@ -74,22 +90,101 @@ def visit(
     active: Active,
     scratch: Scratch,
     state: State,
-) -> int:
-    """Closes the current node, or chooses the row to branch on, or calls it a leaf."""
+) -> tuple[int, int]:
+    """What clauses and intervals say of the current node, with its rows listed by :func:`split`.
+
+    Returns:
+        How many rows are free, -1 if the node is closed; and how many units keep it open.
+    """
     d = state.depth
-    firing, still, point = stack.firing[d], stack.still[d], stack.point[d]
-    stack.children[d] = 0  # also of a leaf: it is open until it is settled
+    firing, still = stack.firing[d], stack.still[d]
     if imply(clauses, firing, still, scratch, state):
         state.refuted += 1
-        return CLOSED
+        return -1, 0
     upper, open_ = propagate(later, firing, still, scratch)
     state.work += later.positive.size + state.clauses
-    stack.upper[d] = upper
+    stack.upper[d] = min(upper, stack.upper[d])
     if upper <= state.line:
         state.bounded += 1
         note(scratch, state, BOUND)
-        return CLOSED
-    free = split(rows, firing, still, active, scratch)
+        return -1, 0
+    return split(rows, firing, still, active, scratch), open_
+
+
+@kernel(types.UniTuple(i64, 3)(ROWS, LATER, STACK, CLAUSES, ACTIVE, BOUNDS, SCRATCH, STATE))
+def tighten(
+    rows: Rows,
+    later: Later,
+    stack: Stack,
+    clauses: Clauses,
+    active: Active,
+    bounds: Bounds,
+    scratch: Scratch,
+    state: State,
+) -> tuple[int, int, int]:
+    """All that is known of the current node without an input: deduced and bounded by turns.
+
+    Returns:
+        How many rows are free, -1 if the node is closed; how many units keep it open; and whether
+        the bounds say which free row matters.
+    """
+    d = state.depth
+    firing, still = stack.firing[d], stack.still[d]
+    free, open_ = deduce(rows, later, stack, clauses, active, scratch, state)
+    for _ in range(PASSES):
+        if free <= 0 or open_ == 0:
+            break
+        if bounds.by_ellipsoid:
+            ended = bound_reach(bounds, d, active, free, scratch, state, firing, still)
+            if ended == EMPTY:
+                state.unreachable += 1
+                return -1, 0, 0
+            if ended == FIXED:
+                free, open_ = deduce(rows, later, stack, clauses, active, scratch, state)
+                if free <= 0 or open_ == 0:
+                    break
+        if not bounds.by_quadratic:
+            break
+        price(bounds, d, active, free, scratch)
+        rounds = ROUNDS if bounds.trail.warm[d] else 2 * FIRST_ROUNDS
+        state.work += rounds * free * later.units[0]
+        ended, upper, fixed = bound_node(
+            later, bounds, state.line, d, firing, still, free, scratch.free, scratch
+        )
+        state.fixed_by_value += fixed
+        stack.upper[d] = min(upper, stack.upper[d])
+        if ended == EMPTY:
+            state.outbid += 1
+            return -1, 0, 0
+        if ended == SETTLED:
+            return free, 0, 0
+        if ended != FIXED:
+            return free, open_, 1
+        free, open_ = deduce(rows, later, stack, clauses, active, scratch, state)
+    return free, open_, 0
+
+
+@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, GUIDE, SCRATCH, STATE, i64, i64, i64))
+def visit(
+    rows: Rows,
+    later: Later,
+    stack: Stack,
+    clauses: Clauses,
+    active: Active,
+    guide: Guide,
+    scratch: Scratch,
+    state: State,
+    free: int,
+    open_: int,
+    weighed: int,
+) -> int:
+    """Closes the current node, or chooses the row to branch on, or calls it a leaf.
+
+    Args:
+        free, open_, weighed: as :func:`tighten` left them.
+    """
+    d = state.depth
+    firing, still, point = stack.firing[d], stack.still[d], stack.point[d]
     state.work += active.decided[0] * point.size
     if inside(rows, active, point, f32(ACCEPTED * rows.margin)):
         stack.inside[d] = 1
@@ -121,7 +216,10 @@ def visit(
         evaluate(rows, later, scratch.lattice, scratch, state)
     if open_ == 0 or free == 0:
         return IS_LEAF
-    row, side = choose(rows, later, firing, still, point, free, scratch, state)
+    if weighed:
+        row, side = choose_by_bound(rows, point, free, scratch.free, guide)
+    else:
+        row, side = choose(rows, later, firing, still, point, free, scratch, state)
     stack.row[d] = row
     stack.side[d] = side
     note(scratch, state, BRANCH)
@@ -130,8 +228,8 @@ def visit(
     return BRANCHED
 
 
-@kernel(nothing(STACK, STATE))
-def descend(stack: Stack, state: State) -> None:
+@kernel(nothing(STACK, BOUNDS, STATE))
+def descend(stack: Stack, bounds: Bounds, state: State) -> None:
     """Goes to the next child of the current node, or back up if it has no more."""
     d = state.depth
     if stack.children[d] == 2:
@@ -144,18 +242,20 @@ def descend(stack: Stack, state: State) -> None:
     stack.point[d + 1] = stack.point[d]
     stack.inside[d + 1] = stack.inside[d]
     stack.upper[d + 1] = stack.upper[d]
+    inherit(bounds, d)
     put(stack.firing[d + 1] if side == 1 else stack.still[d + 1], stack.row[d])
     state.depth = d + 1
     state.entering = 1
 
 
-@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, SCRATCH, STATE, i64, i64))
+@kernel(i64(ROWS, LATER, STACK, CLAUSES, ACTIVE, BOUNDS, SCRATCH, STATE, i64, i64))
 def advance(
     rows: Rows,
     later: Later,
     stack: Stack,
     clauses: Clauses,
     active: Active,
+    bounds: Bounds,
     scratch: Scratch,
     state: State,
     work: int,
@@ -173,11 +273,27 @@ def advance(
     last_work, last_node = state.work + work, state.nodes + nodes
     while state.depth >= 0:
         if state.entering == 0:
-            descend(stack, state)
+            descend(stack, bounds, state)
             continue
         state.entering = 0
         state.nodes += 1
-        ended = visit(rows, later, stack, clauses, active, scratch, state)
+        stack.children[state.depth] = 0  # also of a leaf: it is open until it is settled
+        free, open_, weighed = tighten(rows, later, stack, clauses, active, bounds, scratch, state)
+        ended = CLOSED
+        if free >= 0:
+            ended = visit(
+                rows,
+                later,
+                stack,
+                clauses,
+                active,
+                bounds.guide,
+                scratch,
+                state,
+                free,
+                open_,
+                weighed,
+            )
         if ended == CLOSED:
             state.depth -= 1
         elif ended == IS_LEAF:
