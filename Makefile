@@ -18,9 +18,11 @@ quickstart: $(READY)
 	$(BIN)/bnnray run jobs/quickstart.toml
 
 test: $(READY)
+	$(BIN)/bnnray warmup
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults
 
 test-faults: $(READY)
+	$(BIN)/bnnray warmup
 	$(BIN)/python -m pytest tests/faults
 
 check: $(READY)

@@ -104,7 +104,7 @@ class Exact(Attack[ExactSettings]):
             if stopped is not None:
                 return stopped
             if proof is not None:
-                proof.end(tree.bound)
+                proof.end(min(tree.bound, reduction.bound(objective)))
             undecided |= tree.undecided is not None
         if not undecided:
             return None

@@ -7,7 +7,18 @@ import traceback
 
 import typer
 
-from bnnray.cli import check_proof, compact, config, import_, query, run, status, train, version
+from bnnray.cli import (
+    check_proof,
+    compact,
+    config,
+    import_,
+    query,
+    run,
+    status,
+    train,
+    version,
+    warmup,
+)
 from bnnray.errors import BnnrayError, BugError
 
 app = typer.Typer(
@@ -28,6 +39,7 @@ app.command("check-proof")(check_proof.check_proof)
 app.command("train")(train.train)
 app.command("import")(import_.import_)
 app.command("config")(config.config)
+app.command("warmup")(warmup.warmup)
 app.command("version")(version.version)
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bnnray.encodings import LayerRange
+from bnnray.encodings import LayerRange, interval_bound
 from bnnray.errors import BugError
 from bnnray.exact.problem import LARGEST_MULTIPLIER, Int64Array, Later, Rows, pack
 from bnnray.network import SAFE_INT64, SignLayer
@@ -145,6 +145,10 @@ class Reduction:
         matter = [self._matter(objective)[0] for objective in self._question.objectives]
         units = np.flatnonzero(np.any(matter, axis=0))
         return _first_layer(self._question, units)
+
+    def bound(self, objective: Objective) -> Fraction:
+        """What intervals say of a target before any search."""
+        return interval_bound(objective, self._ranges[-1])
 
     def target(self, objective: Objective) -> Target:
         """What comes after the rows, for one target."""

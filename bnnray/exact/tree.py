@@ -128,8 +128,7 @@ class Tree:
             open_ = stack.children[: depth + 1] < 2
             open_[depth] |= state.entering == 1
             uppers += stack.upper[: depth + 1][open_].tolist()
-        root = int(stack.upper[0])  # may be below the line
-        return self._target.values.objective(min(root, max(uppers)))
+        return self._target.values.objective(max(uppers))
 
     def raise_line(self, line: Fraction) -> None:
         """What does not exceed this objective is of no interest any more."""
