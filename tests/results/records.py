@@ -35,7 +35,8 @@ def record(key: str, minute: int = 0, *, full: bool = True, **changes: Any) -> R
     trace = [row("trace", **of_row, seconds=float(s)) for s in range(2)]
     subproblems = [row("subproblems", **of_row, layer=n) for n in range(2)]
     witness = row("witnesses", **of_row)
-    return Record(row("results", **of_row, **changes), trace, witness, subproblems)
+    proof = row("proofs", **of_row)
+    return Record(row("results", **of_row, **changes), trace, witness, subproblems, proof)
 
 
 def new_run(path: Path) -> RunFolder:
@@ -64,6 +65,7 @@ def shown(run: RunFolder) -> dict[str, list[tuple[Any, ...]]]:
                 ("trace", "seconds"),
                 ("witnesses", "levels"),
                 ("subproblems", "layer"),
+                ("proofs", "text"),
             ]
         }
 

@@ -138,7 +138,7 @@ def test_parts_of_one_row_are_merged_in_row_groups_of_many(run):
 
     for n in range(30):
         add(run, record(f"k{n:02}"))
-    assert compact(run).after == 4
+    assert compact(run).after == len(PARTED)
     (part,) = run.parts("results")
     metadata = pq.read_metadata(part)
     assert (metadata.num_rows, metadata.num_row_groups) == (30, 1)
@@ -158,11 +158,12 @@ def test_copies_of_a_batch_are_shown_once_and_removed(run):
     add(run, record("a"), record("b"))
     write_units(run, "a", "b")
     assert {t: len(rows) for t, rows in shown(run).items()} == {
-        "results": 2, "trace": 4, "witnesses": 2, "subproblems": 4,
+        "results": 2, "trace": 4, "witnesses": 2, "subproblems": 4, "proofs": 2,
     }  # fmt: skip
     for table in PARTED:
         twice = query(run, f"select key, count(*) from all_{table} group by key").rows
-        assert {count for _, count in twice} == ({1} if table in ("results", "witnesses") else {2})
+        once = table in ("results", "witnesses", "proofs")
+        assert {count for _, count in twice} == ({1} if once else {2})
     before = shown(run)
     start(run, "a", "b")
     assert shown(run) == before
