@@ -16,6 +16,7 @@ from bnnray.models import SUFFIX, Architecture, Training, save_model, train_mode
 NETWORKS = {
     "2x100": (100,) * 2,
     "2x200": (200,) * 2,
+    "2x300": (300,) * 2,
     "2x500": (500,) * 2,
     "3x100": (100,) * 3,
     "5x100": (100,) * 5,

@@ -22,7 +22,7 @@ def check_proof(
 
     Exit code 4 if one proves nothing. A proof is written where an attack has proof = true.
 
-    Example: bnnray check-proof quickstart
+    Example: bnnray check-proof mine
     """
     from bnnray.runtime.proofs import check_proofs
 

@@ -107,10 +107,9 @@ def query(run: RunFolder, sql: str) -> Answer:
     """Runs one SQL statement over the run's tables.
 
     Tables: ``results`` (one row for each finished unit of the current job), ``all_results``
-    (every row outside the archive), ``trace``, ``witnesses``, ``subproblems`` and ``proofs`` of the
-    results,
-    ``archived`` (rows that do not count any more) and ``units``. Files that are no parts of the
-    run are left out, and named in the answer.
+    (every row outside the archive), ``trace``, ``witnesses``, ``subproblems`` and ``proofs`` of
+    the results, ``archived`` (rows that do not count any more) and ``units``. Files that are no
+    parts of the run are left out, and named in the answer.
 
     Raises:
         UsageError: DuckDB refuses the statement.

@@ -67,8 +67,7 @@ class Stack(NamedTuple):
 
     Attributes:
         firing, still: (depths, words), the rows that are decided.
-        point: float32 (depths, pixels), an input: in the node's cell if ``inside``.
-        inside: (depths,), 0 or 1.
+        point: float32 (depths, pixels), an input, in the node's cell where one was found.
         upper: (depths,), what no input of the node exceeds.
         row, side: (depths,), what was branched on, and the side of the first child.
         children: (depths,), how many were begun.
@@ -77,7 +76,6 @@ class Stack(NamedTuple):
     firing: Words
     still: Words
     point: Float32Array
-    inside: Int64Array
     upper: Int64Array
     row: Int64Array
     side: Int64Array
@@ -151,18 +149,9 @@ STATE_FIELDS = [
     "support",
     "noting",
     "noted",
-    "feasible",
-    "infeasible",
-    "undecided",
-    "bounded",
-    "refuted",
-    "unreachable",
-    "outbid",
-    "fixed_by_reach",
-    "fixed_by_value",
 ]
 STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
-"""Where a search stands, and what it counted.
+"""Where a search stands.
 
 - depth: of the current node, -1 when the tree is done; entering: 1 when it is still to be visited.
 - line: a value; what does not exceed it is of no interest.
@@ -170,15 +159,11 @@ STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
 - clauses: how many there are; conflicts: how many were learned.
 - support: of the last certificate; noting: 1 if events are to be noted; noted: numbers of them.
 - nodes: visited; work: about so many multiplications were done.
-- feasible, infeasible, undecided: how the projections ended.
-- bounded, refuted: nodes closed by the bound, and by clauses.
-- unreachable, outbid: nodes closed by the ellipsoid, and by the quadratic; fixed_by_reach,
-  fixed_by_value: rows that they decided.
 """
 
 ACTIVE = named((INTS, INTS, INTS), Active)
 CLAUSES = named((WORDS2, WORDS2, INTS, INTS), Clauses)
-STACK = named((WORDS2, WORDS2, FLOATS2, INTS, INTS, INTS, INTS, INTS), Stack)
+STACK = named((WORDS2, WORDS2, FLOATS2, INTS, INTS, INTS, INTS), Stack)
 SCRATCH = named((*([WORDS] * 6), *([INTS] * 14), *([FLOATS] * 6)), Scratch)
 STATE = from_dtype(STATE_TYPE)
 
@@ -198,7 +183,6 @@ def make_stack(rows: int, pixels: int) -> Stack:
         firing=_words(depths, words),
         still=_words(depths, words),
         point=np.zeros((depths, pixels), dtype=np.float32),
-        inside=_ints(depths),
         upper=_ints(depths),
         row=_ints(depths),
         side=_ints(depths),

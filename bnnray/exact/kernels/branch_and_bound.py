@@ -33,7 +33,7 @@ from bnnray.exact.kernels.branching import choose
 from bnnray.exact.kernels.clauses import imply, learn
 from bnnray.exact.kernels.compile import kernel
 from bnnray.exact.kernels.events import BOUND, BRANCH, note, note_certificate
-from bnnray.exact.kernels.projection import FEASIBLE, INFEASIBLE, approach, inside
+from bnnray.exact.kernels.projection import INFEASIBLE, approach, inside
 from bnnray.exact.kernels.propagation import propagate
 from bnnray.exact.kernels.quadratic import (
     EMPTY,
@@ -44,8 +44,8 @@ from bnnray.exact.kernels.quadratic import (
     bound_node,
     choose_by_bound,
 )
+from bnnray.exact.kernels.reach import bound_reach, inherit, price
 from bnnray.exact.kernels.rounding import evaluate, nearest
-from bnnray.exact.kernels.tighten import bound_reach, inherit, price
 from bnnray.exact.problem import Later, Rows, Words
 
 DONE, PAUSED, FOUND, LEAF = 0, 1, 2, 3
@@ -99,20 +99,18 @@ def deduce(
     d = state.depth
     firing, still = stack.firing[d], stack.still[d]
     if imply(clauses, firing, still, scratch, state):
-        state.refuted += 1
         return -1, 0
     upper, open_ = propagate(later, firing, still, scratch)
     state.work += later.positive.size + state.clauses
     stack.upper[d] = min(upper, stack.upper[d])
     if upper <= state.line:
-        state.bounded += 1
         note(scratch, state, BOUND)
         return -1, 0
     return split(rows, firing, still, active, scratch), open_
 
 
 @kernel(types.UniTuple(i64, 3)(ROWS, LATER, STACK, CLAUSES, ACTIVE, BOUNDS, SCRATCH, STATE))
-def tighten(
+def prune(
     rows: Rows,
     later: Later,
     stack: Stack,
@@ -137,7 +135,6 @@ def tighten(
         if bounds.by_ellipsoid:
             ended = bound_reach(bounds, d, active, free, scratch, state, firing, still)
             if ended == EMPTY:
-                state.unreachable += 1
                 return -1, 0, 0
             if ended == FIXED:
                 free, open_ = deduce(rows, later, stack, clauses, active, scratch, state)
@@ -148,13 +145,11 @@ def tighten(
         price(bounds, d, active, free, scratch)
         rounds = ROUNDS if bounds.trail.warm[d] else 2 * FIRST_ROUNDS
         state.work += rounds * free * later.units[0]
-        ended, upper, fixed = bound_node(
+        ended, upper = bound_node(
             later, bounds, state.line, d, firing, still, free, scratch.free, scratch
         )
-        state.fixed_by_value += fixed
         stack.upper[d] = min(upper, stack.upper[d])
         if ended == EMPTY:
-            state.outbid += 1
             return -1, 0, 0
         if ended == SETTLED:
             return free, 0, 0
@@ -181,14 +176,12 @@ def visit(
     """Closes the current node, or chooses the row to branch on, or calls it a leaf.
 
     Args:
-        free, open_, weighed: as :func:`tighten` left them.
+        free, open_, weighed: as :func:`prune` left them.
     """
     d = state.depth
     firing, still, point = stack.firing[d], stack.still[d], stack.point[d]
     state.work += active.decided[0] * point.size
-    if inside(rows, active, point, f32(ACCEPTED * rows.margin)):
-        stack.inside[d] = 1
-    else:
+    if not inside(rows, active, point, f32(ACCEPTED * rows.margin)):
         ended = approach(
             rows,
             active,
@@ -203,15 +196,9 @@ def visit(
             state,
         )
         if ended == INFEASIBLE:
-            state.infeasible += 1
             learn(clauses, state, active, scratch.support, state.support)
             note_certificate(active, scratch, state)
             return CLOSED
-        stack.inside[d] = 1 if ended == FEASIBLE else 0
-        if ended == FEASIBLE:
-            state.feasible += 1
-        else:
-            state.undecided += 1
         nearest(rows, point, scratch.lattice)
         evaluate(rows, later, scratch.lattice, scratch, state)
     if open_ == 0 or free == 0:
@@ -240,7 +227,6 @@ def descend(stack: Stack, bounds: Bounds, state: State) -> None:
     stack.firing[d + 1] = stack.firing[d]
     stack.still[d + 1] = stack.still[d]
     stack.point[d + 1] = stack.point[d]
-    stack.inside[d + 1] = stack.inside[d]
     stack.upper[d + 1] = stack.upper[d]
     inherit(bounds, d)
     put(stack.firing[d + 1] if side == 1 else stack.still[d + 1], stack.row[d])
@@ -278,7 +264,7 @@ def advance(
         state.entering = 0
         state.nodes += 1
         stack.children[state.depth] = 0  # also of a leaf: it is open until it is settled
-        free, open_, weighed = tighten(rows, later, stack, clauses, active, bounds, scratch, state)
+        free, open_, weighed = prune(rows, later, stack, clauses, active, bounds, scratch, state)
         ended = CLOSED
         if free >= 0:
             ended = visit(

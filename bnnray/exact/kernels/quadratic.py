@@ -498,7 +498,7 @@ def lower_bound(
     return False, best, best_top
 
 
-@kernel(types.UniTuple(i64, 3)(LATER, BOUNDS, i64, i64, WORDS, WORDS, i64, INTS, SCRATCH))
+@kernel(types.UniTuple(i64, 2)(LATER, BOUNDS, i64, i64, WORDS, WORDS, i64, INTS, SCRATCH))
 def bound_node(
     later: Later,
     bounds: Bounds,
@@ -509,7 +509,7 @@ def bound_node(
     free: int,
     rows: Int64Array,
     scratch: Scratch,
-) -> tuple[int, int, int]:
+) -> tuple[int, int]:
     """Bounds what the free rows can reach, and decides those that the bound decides.
 
     Args:
@@ -517,8 +517,8 @@ def bound_node(
         free, rows: the free rows, for which ``bounds.flips`` hold.
 
     Returns:
-        EMPTY, FIXED, SETTLED, OPEN_STILL or UNKNOWN; what no input exceeds; and how many rows were
-        decided.
+        EMPTY, FIXED, SETTLED, OPEN_STILL or UNKNOWN; and what no input exceeds, as far as it is
+        above the line.
     """
     second, open_, guide, flips = bounds.second, bounds.open, bounds.guide, bounds.flips
     units, value, prizes = list_open(
@@ -526,14 +526,14 @@ def bound_node(
     )
     missing = line - value
     if missing >= prizes:
-        return EMPTY, value + prizes, 0
+        return EMPTY, value + prizes
     if units == 0:
-        return SETTLED, value, 0
+        return SETTLED, value
     gather(second, free, units, rows, flips, open_, guide)
     weigh(free, units, open_, guide)
     guide.preference[:free] = 0
     if missing < 0:
-        return UNKNOWN, value + prizes, 0
+        return UNKNOWN, value + prizes
     budget = np.float64(flips.budget[0])
     cut = np.float64(missing + 1) / second.unit
     rounds = ROUNDS
@@ -547,22 +547,22 @@ def bound_node(
         start_curves(free, units, guide, budget)
     closed, best, top = lower_bound(free, units, missing, rounds, bounds)
     if closed:
-        return EMPTY, line, 0
+        return EMPTY, line
     save(bounds.trail, depth, free, units, rows, open_, guide)
     relax(free, units, guide, top, budget)
     note_preferences(free, flips, guide)
     if best > cut + NEARBY:
-        return OPEN_STILL, value + prizes, 0
+        return OPEN_STILL, value + prizes
     top = find_top(free, units, guide, 8)
     known, bound = prove(second, free, units, top, guide, open_, flips, bounds.proof)
     if not known:
-        return OPEN_STILL, value + prizes, 0
+        return OPEN_STILL, value + prizes
     above = scaled_above(second, missing)
     if bound < above:
-        return EMPTY, line, 0
+        return EMPTY, line
     most = value + value_of(second, bound, prizes)
     fixed = fix_by_gain(free, rows, bound, above, flips, bounds.proof, firing, still)
-    return FIXED if fixed > 0 else OPEN_STILL, most, fixed
+    return FIXED if fixed > 0 else OPEN_STILL, most
 
 
 @kernel(types.UniTuple(i64, 2)(ROWS, FLOATS, i64, INTS, GUIDE))

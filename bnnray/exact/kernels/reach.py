@@ -44,7 +44,6 @@ def bound_reach(
     if left < 0:
         return EMPTY
     fixed, lost = fix_rows(ellipsoid, free, scratch.free, left, sums, firing, still)
-    state.fixed_by_reach += fixed
     if lost > 0:
         return EMPTY
     return FIXED if fixed > 0 else OPEN_STILL
