@@ -1,7 +1,8 @@
 """What complete attacks decide on MNIST, and the CPU time that they take for it.
 
     BNNRAY_DATA=FOLDER python benchmarks/exact.py [FILE.bnn ...] [--epsilon 1/255 2/255]
-        [--stop optimum flip] [--points 20] [--seconds 60] [--rivals 5] [--rival-seconds 20]
+        [--stop optimum flip] [--attacks exact cascade] [--points 20] [--seconds 60]
+        [--rivals 5] [--rival-seconds 20]
 
 The first test images that the network gets right, on the grid, the runner-up; one search at a time,
 on one core. ``exact`` and ``cascade`` get every point; the MILP, by both back ends, the first few.
@@ -44,6 +45,11 @@ from bnnray.verdicts import Status, Verdict
 NETWORKS = Path(__file__).resolve().parent.parent / "tests" / "networks"
 DEFAULT = [NETWORKS / "mnist_2x100.bnn", NETWORKS / "mnist_5x100.bnn"]
 
+COMPLETE: dict[str, tuple[type[Attack[Any]], type[Any]]] = {
+    "exact": (Exact, ExactSettings),
+    "cascade": (Cascade, CascadeSettings),
+}
+
 HEAD = """
 | network | epsilon | stop | attack | points | decided | median s | mean s | largest s |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -64,6 +70,7 @@ def main() -> None:
     parser.add_argument("models", type=Path, nargs="*", default=DEFAULT, help="model files")
     parser.add_argument("--epsilon", nargs="+", default=["1/255", "2/255"])
     parser.add_argument("--stop", nargs="+", default=["optimum", "flip"])
+    parser.add_argument("--attacks", nargs="+", default=list(COMPLETE), choices=list(COMPLETE))
     parser.add_argument("--points", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rivals", type=int, default=5, help="points of the MILP")
@@ -83,11 +90,12 @@ def main() -> None:
 
 def contestants(stop: Any, asked: argparse.Namespace) -> Iterator[Contestant]:
     limit, short = asked.seconds, asked.rival_seconds
-    yield Contestant("exact", Exact(ExactSettings(stop=stop, time_limit=limit)), asked.points)
-    yield Contestant("cascade", Cascade(CascadeSettings(stop=stop, time_limit=limit)), asked.points)
+    for name in asked.attacks:
+        attack, settings_type = COMPLETE[name]
+        yield Contestant(name, attack(settings_type(stop=stop, time_limit=limit)), asked.points)
     for backend in ("gurobi", "highs") if asked.rivals else ():
-        settings = MilpSettings(stop=stop, time_limit=short, backend=backend)
-        yield Contestant(f"milp, {backend}", Milp(settings), asked.rivals)
+        rival = Milp(MilpSettings(stop=stop, time_limit=short, backend=backend))
+        yield Contestant(f"milp, {backend}", rival, asked.rivals)
 
 
 def compare(
