@@ -2,10 +2,11 @@
 
     BNNRAY_DATA=FOLDER python benchmarks/exact.py [FILE.bnn ...] [--epsilon 1/255 2/255]
         [--stop optimum flip] [--attacks exact cascade] [--points 20] [--seconds 60]
-        [--rivals 5] [--rival-seconds 20]
+        [--rivals 5] [--rival-seconds 20] [--domain grid]
 
-The first test images that the network gets right, on the grid, the runner-up; one search at a time,
-on one core. ``exact`` and ``cascade`` get every point; the MILP, by both back ends, the first few.
+The first test images that the network gets right, the runner-up; one search at a time, on one core.
+``exact`` and ``cascade`` get every point; the MILP, by both back ends, the first few, on the box
+also in the formulation of Khalil et al. (2018).
 Attacks take turns at each point, so whatever else the machine does falls on all of them. Seconds
 are CPU seconds of the process, with the building of a program, without loading and compiling.
 "Decided" is a flip or a proof; with stop = "optimum", a proven optimum. A search that hits its
@@ -39,7 +40,7 @@ from bnnray.attacks import (
 from bnnray.datasets import load_dataset
 from bnnray.models import load_model
 from bnnray.solvers import InProcess
-from bnnray.threat import Question
+from bnnray.threat import Domain, Question
 from bnnray.verdicts import Status, Verdict
 
 NETWORKS = Path(__file__).resolve().parent.parent / "tests" / "networks"
@@ -75,13 +76,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rivals", type=int, default=5, help="points of the MILP")
     parser.add_argument("--rival-seconds", type=float, default=20.0)
+    parser.add_argument("--domain", type=Domain, default=Domain.GRID, help="grid or box")
     asked = parser.parse_args()
     data = load_dataset("mnist", "test")
     print(HEAD, flush=True)
     for path in asked.models:
         network = load_model(path).network
         for epsilon in asked.epsilon:
-            questions = list(islice(right(network, data, epsilon), asked.points))
+            questions = list(islice(right(network, data, epsilon, asked.domain), asked.points))
             for stop in asked.stop:
                 for line in compare(questions, list(contestants(stop, asked)), stop):
                     name = path.stem.removeprefix("mnist_")
@@ -93,9 +95,17 @@ def contestants(stop: Any, asked: argparse.Namespace) -> Iterator[Contestant]:
     for name in asked.attacks:
         attack, settings_type = COMPLETE[name]
         yield Contestant(name, attack(settings_type(stop=stop, time_limit=limit)), asked.points)
-    for backend in ("gurobi", "highs") if asked.rivals else ():
-        rival = Milp(MilpSettings(stop=stop, time_limit=short, backend=backend))
-        yield Contestant(f"milp, {backend}", rival, asked.rivals)
+    for name, wanted in rivals(asked.domain).items() if asked.rivals else ():
+        rival = Milp(MilpSettings(stop=stop, time_limit=short, **wanted))
+        yield Contestant(name, rival, asked.rivals)
+
+
+def rivals(domain: Domain) -> dict[str, dict[str, Any]]:
+    """Settings of the MILP by the name that the table shows."""
+    tight = {f"milp, {name}": {"backend": name} for name in ("gurobi", "highs")}
+    if domain is Domain.GRID:
+        return tight
+    return tight | {"milp, gurobi, paper": {"backend": "gurobi", "formulation": "paper"}}
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""Questions that benchmarks ask: MNIST test images that a network gets right, on the grid."""
+"""Questions that benchmarks ask: about MNIST test images that a network gets right."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from bnnray.network import Network
 from bnnray.threat import Domain, Question, Threat, parse_epsilon
 
 
-def right(network: Network, data: Dataset, epsilon: str) -> Iterator[Question]:
+def right(
+    network: Network, data: Dataset, epsilon: str, domain: Domain = Domain.GRID
+) -> Iterator[Question]:
     """Questions about the images that the network gets right, without a tie."""
-    threat = Threat(parse_epsilon(epsilon), Domain.GRID)
+    threat = Threat(parse_epsilon(epsilon), domain)
     for number in range(len(data.labels)):
         label = int(data.labels[number])
         question = Question(network, data.pixels(number), data.levels, label, threat)
