@@ -14,6 +14,7 @@ from bnnray.exact.kernels import (
     BRANCH,
     CERTIFICATE,
     CLAUSE,
+    EACH,
     FORCED,
     PARITIES,
     PARITY,
@@ -67,6 +68,9 @@ class ProofText:
             return f"branch {self._side(next(numbers), next(numbers))}"
         if event == BOUND:
             return "bound"
+        if event == EACH:
+            units = [self._units[next(numbers)] for _ in range(next(numbers))]
+            return f"each {' '.join(map(str, units))}"
         if event == CERTIFICATE:
             return f"certificate {self._parts(numbers)}"
         if event == CLAUSE:

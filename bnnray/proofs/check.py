@@ -53,6 +53,9 @@ def _next(lines: Iterator[Line]) -> Line:
 
 PARITIES = ("even", "odd")
 
+MOST_OPEN = 16
+"""Units whose signs a line leaves to be tried."""
+
 
 class _Check:
     def __init__(self, question: Question, bound: Fraction, lines: Iterator[Line]) -> None:
@@ -94,7 +97,9 @@ class _Check:
 
     def _close(self, node: _Node, line: Line, layers: Layers) -> None:
         if line.word == "bound":
-            self._check_bound(node, line, layers)
+            self._check_bound(node.signs, (), line, layers)
+        elif line.word == "each":
+            self._check_bound(node.signs, self._open(node, line), line, layers)
         elif line.word == "certificate":
             self._clauses.append(self._certified(node, line))
         elif line.word == "part":
@@ -109,10 +114,26 @@ class _Check:
         else:
             raise line.refuse("no such line is known")
 
-    def _check_bound(self, node: _Node, line: Line, layers: Layers) -> None:
-        largest = layers.largest(node.signs)
-        if largest > self._bound:
+    def _check_bound(
+        self, signs: Signs, open_: tuple[int, ...], line: Line, layers: Layers
+    ) -> None:
+        """By intervals; where they do not do, with both signs of the units that are open."""
+        largest = layers.largest(signs)
+        if largest <= self._bound:
+            return
+        if not open_:
             raise line.refuse(f"an objective of {largest} is left; claimed are {self._bound}")
+        for sign in (1, -1):
+            self._check_bound(signs.add(open_[0], sign), open_[1:], line, layers)
+
+    def _open(self, node: _Node, line: Line) -> tuple[int, ...]:
+        """The units of a line, which have no sign at the node."""
+        units = line.integers(min(len(line.rest), MOST_OPEN))
+        for unit in units:
+            self._unit(line, unit, 1)
+        if len(set(units)) < len(units) or any(node.signs.of(unit) for unit in units):
+            raise line.refuse("expected different units without a sign")
+        return tuple(units)
 
     def _certified(self, node: _Node, line: Line) -> Signs:
         """The signs of a certificate that holds."""

@@ -201,7 +201,8 @@ def test_iprop_is_never_above_the_truth_and_finds_flips(domain, name):
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 @pytest.mark.parametrize("domain", list(Domain))
-def test_the_exact_engine_proves_the_true_optimum(domain, chunk):
+def test_the_exact_engine_proves_the_true_optimum(domain, chunk, monkeypatch):
+    monkeypatch.setattr("bnnray.exact.tree.MOST_COMPLETED", (0, 0, 2, 8)[chunk])
     open_ = 0
     asked = questions(domain, chunk)
     for seed, question in asked:
@@ -219,9 +220,11 @@ def test_the_exact_engine_proves_the_true_optimum(domain, chunk):
     assert open_ <= len(asked) / 50
 
 
+@pytest.mark.parametrize("completed", [0, 8])
 @pytest.mark.parametrize("domain", list(Domain))
-def test_the_exact_engine_finds_a_flip_or_proves_that_there_is_none(domain):
-    for seed, question in questions(domain, 0, share=0.5):
+def test_the_exact_engine_finds_a_flip_or_proves_that_there_is_none(domain, completed, monkeypatch):
+    monkeypatch.setattr("bnnray.exact.tree.MOST_COMPLETED", completed)
+    for seed, question in questions(domain, 0, share=0.25):
         flips = is_flip(true_maximum(question), question.threat.tie)
         outcome = Exact(ExactSettings(stop="flip")).run([Task(question, seed)], InProcess())[0]
         if outcome.status is not Status.ITERATION_LIMIT:

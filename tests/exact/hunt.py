@@ -19,6 +19,7 @@ from tiny import Size, random_network
 
 from bnnray.attacks.programs import below
 from bnnray.encodings import interval_ranges
+from bnnray.exact import tree as trees
 from bnnray.exact.problem import pack
 from bnnray.exact.reduction import Reduction
 from bnnray.exact.tree import Knowledge, Tree, no_knowledge
@@ -27,6 +28,9 @@ from bnnray.threat import ANY, Domain, Goal, Question, Threat
 warnings.filterwarnings("ignore", "overflow")  # without compilation words warn where they wrap
 
 STARTS = 3
+
+COMPLETED = (0, 0, 3, 8)
+"""Free rows with which nodes are completed; small questions would all end at the root else."""
 
 
 def question_of(seed: int) -> Question:
@@ -53,6 +57,7 @@ def difference(seed: int) -> str | None:
     if objective.step == 0:
         return None
     values = [objective.of_scores(s) for s in question.network.scores(inputs, question.levels)]
+    trees.MOST_COMPLETED = COMPLETED[seed % len(COMPLETED)]
     reduction = Reduction(question, interval_ranges(question))
     knowledge = no_knowledge(reduction.first)
     target, true = reduction.target(objective), max(values)

@@ -97,6 +97,21 @@ MUTANTS = {
         "elif open_.least[j] <= left:",
         "elif open_.least[j] < left:",
     ),
+    "a completion is left out": (
+        "exact/kernels/completions.py",
+        "range(1, count + 1)",
+        "range(1, count)",
+    ),
+    "completions change the wrong row": (
+        "exact/kernels/completions.py",
+        "lowest(np.uint64(number))",
+        "lowest(np.uint64(count - number))",
+    ),
+    "completions at one above the line are no matter": (
+        "exact/kernels/completions.py",
+        "> state.line:",
+        "> state.line + 1:",
+    ),
     "a leaf in work does not count as open": (
         "exact/kernels/branch_and_bound.py",
         "stack.children[state.depth] = 0  # also of a leaf",

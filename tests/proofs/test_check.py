@@ -12,6 +12,7 @@ from oracle import true_maximum
 from tiny import random_question
 
 from bnnray.attacks import Exact, ExactSettings, Task
+from bnnray.encodings import interval_ranges
 from bnnray.errors import ProofError
 from bnnray.proofs import check_proof
 from bnnray.solvers import InProcess
@@ -39,18 +40,27 @@ def large_question(seed: int) -> Question:
     return replace(question, threat=replace(question.threat, epsilon=Fraction(1), goal=Goal(ANY)))
 
 
+@pytest.fixture
+def few_completed(monkeypatch):
+    """Small questions would all end at the root else."""
+    monkeypatch.setattr("bnnray.exact.tree.MOST_COMPLETED", 2)
+
+
+@pytest.mark.parametrize("completed", [0, 2, 8])
 @pytest.mark.parametrize("domain", list(Domain))
-def test_the_engines_proofs_are_accepted(domain):
+def test_the_engines_proofs_are_accepted(domain, completed, monkeypatch):
+    monkeypatch.setattr("bnnray.exact.tree.MOST_COMPLETED", completed)
     written = 0
-    for question in questions(domain, range(300)):
+    for question in questions(domain, range(150)):
         for stop in ("optimum", "flip"):
             text, bound = proof_of(question, stop)
             if text:
                 written += 1
                 assert check_proof(question, text) == bound
-    assert written > 300
+    assert written > 150
 
 
+@pytest.mark.usefixtures("few_completed")
 @pytest.mark.parametrize("chunk", range(3))
 def test_no_tampered_text_proves_what_is_false(chunk):
     rng = random.Random(chunk)
@@ -92,6 +102,7 @@ def tampered(rng: random.Random, text: str) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.usefixtures("few_completed")
 def test_a_bound_one_step_lower_is_refused():
     refused = 0
     for seed in range(20):
@@ -105,6 +116,7 @@ def test_a_bound_one_step_lower_is_refused():
     assert refused == 20
 
 
+@pytest.mark.usefixtures("few_completed")
 def test_the_proof_of_another_question_is_refused():
     refused = 0
     for seed in range(20):
@@ -115,6 +127,11 @@ def test_the_proof_of_another_question_is_refused():
         except ProofError:
             refused += 1
     assert refused > 15
+
+
+def unsettled(question: Question) -> int:
+    """A first-layer unit that both signs are left to."""
+    return int(np.flatnonzero(interval_ranges(question)[0].unstable)[0])
 
 
 @pytest.mark.parametrize(
@@ -137,12 +154,17 @@ def test_the_proof_of_another_question_is_refused():
         ("bnnray proof 1\nbound 0\ntarget {t}\npoint\n", "no sign is impossible"),
         ("bnnray proof 1\nbound 0\ntarget {t}\nnonsense\n", "no such line"),
         ("bnnray proof 1\nbound -9999\ntarget {t}\nbound\n", "is left; claimed are -9999"),
+        ("bnnray proof 1\nbound -9999\ntarget {t}\neach {u}\n", "is left; claimed are -9999"),
+        ("bnnray proof 1\nbound 0\ntarget {t}\neach {u} {u}\n", "units without a sign"),
+        ("bnnray proof 1\nbound 0\ntarget {t}\nbranch {u}+\neach {u}\n", "without a sign"),
+        ("bnnray proof 1\nbound 0\ntarget {t}\neach 9999\n", "units; got 9999"),
+        ("bnnray proof 1\nbound 0\ntarget {t}\neach" + " 1" * 17, "expected 16 integers"),
     ],
 )
 def test_what_is_no_proof_is_refused_in_one_line(text, reason):
     question = large_question(0)
     with pytest.raises(ProofError, match=reason) as caught:
-        check_proof(question, text.format(t=question.targets[0]))
+        check_proof(question, text.format(t=question.targets[0], u=unsettled(question)))
     assert "\n" not in str(caught.value)
 
 

@@ -149,6 +149,7 @@ STATE_FIELDS = [
     "support",
     "noting",
     "noted",
+    "most_completed",
 ]
 STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
 """Where a search stands.
@@ -158,6 +159,7 @@ STATE_TYPE = np.dtype([(name, np.int64) for name in STATE_FIELDS])
 - found: 1 when ``Scratch.best`` holds a point whose value, ``found_value``, is above the line.
 - clauses: how many there are; conflicts: how many were learned.
 - support: of the last certificate; noting: 1 if events are to be noted; noted: numbers of them.
+- most_completed: a node with no more free rows is tried with all of their signs.
 - nodes: visited; work: about so many multiplications were done.
 """
 

@@ -32,7 +32,8 @@ from bnnray.exact.kernels.bounds import BOUNDS, GUIDE, Bounds, Guide
 from bnnray.exact.kernels.branching import choose
 from bnnray.exact.kernels.clauses import imply, learn
 from bnnray.exact.kernels.compile import kernel
-from bnnray.exact.kernels.events import BOUND, BRANCH, note, note_certificate
+from bnnray.exact.kernels.completions import none_exceeds
+from bnnray.exact.kernels.events import BOUND, BRANCH, EACH, note, note_certificate
 from bnnray.exact.kernels.projection import INFEASIBLE, approach, inside
 from bnnray.exact.kernels.propagation import propagate
 from bnnray.exact.kernels.quadratic import (
@@ -91,7 +92,8 @@ def deduce(
     scratch: Scratch,
     state: State,
 ) -> tuple[int, int]:
-    """What clauses and intervals say of the current node, with its rows listed by :func:`split`.
+    """What clauses, intervals and, where few rows are free, their completions say of the current
+    node, with its rows listed by :func:`split`.
 
     Returns:
         How many rows are free, -1 if the node is closed; and how many units keep it open.
@@ -106,7 +108,15 @@ def deduce(
     if upper <= state.line:
         note(scratch, state, BOUND)
         return -1, 0
-    return split(rows, firing, still, active, scratch), open_
+    free = split(rows, firing, still, active, scratch)
+    few = open_ > 0 and 0 < free <= state.most_completed
+    if few and none_exceeds(later, firing, free, scratch.free, scratch, state):
+        note(scratch, state, EACH)
+        note(scratch, state, free)
+        for f in range(free):
+            note(scratch, state, scratch.free[f])
+        return -1, 0
+    return free, open_
 
 
 @kernel(types.UniTuple(i64, 3)(ROWS, LATER, STACK, CLAUSES, ACTIVE, BOUNDS, SCRATCH, STATE))

@@ -4,6 +4,7 @@ Each event is its name followed by its numbers, in the order in which the tree i
 
 - BRANCH row, side: the children follow, that on this side first.
 - BOUND: the node is closed, as its bound does not exceed the line.
+- EACH count, then so many rows: the node is closed, as no signs of these rows exceed the line.
 - CERTIFICATE count, then so many times row, side, multiplier: the node is closed; the sides are a
   clause from now on, numbered from 1.
 - CLAUSE number: the node is closed, as it has all sides of a clause.
@@ -38,6 +39,7 @@ from bnnray.exact.kernels.compile import kernel
 
 BRANCH, BOUND, CERTIFICATE, CLAUSE, FORCED = 1, 2, 3, 4, 5
 PARITIES, PARITY, PIXEL, PART, POINT, TIGHTEN = 6, 7, 8, 9, 10, 11
+EACH = 12
 
 
 @kernel(nothing(SCRATCH, STATE, i64))
