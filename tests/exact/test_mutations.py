@@ -102,10 +102,10 @@ MUTANTS = {
         "range(1, count + 1)",
         "range(1, count)",
     ),
-    "completions change the wrong row": (
+    "completions leave a row as it is": (
         "exact/kernels/completions.py",
-        "lowest(np.uint64(number))",
-        "lowest(np.uint64(count - number))",
+        "min(lowest(np.uint64(number)), free - 1)",
+        "max(lowest(np.uint64(number)) - 1, 0)",
     ),
     "completions at one above the line are no matter": (
         "exact/kernels/completions.py",

@@ -59,8 +59,11 @@ def _folder() -> str:
 
 @contextmanager
 def _kept_in(folder: str) -> Iterator[None]:
-    before, config.CACHE_DIR = config.CACHE_DIR, folder
+    """Has numba keep code in a folder, and look nowhere else: where that cannot be written it would
+    take the folder of the source, and code that another version of the package left there."""
+    before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
+    config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = folder, "UserProvidedCacheLocator"
     try:
         yield
     finally:
-        config.CACHE_DIR = before
+        config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
