@@ -112,11 +112,9 @@ def test_the_job_file_of_the_contract_is_valid(tmp_path):
 
 
 def test_the_default_stages_are_those_that_the_contract_and_the_readme_say():
-    first, last = DEFAULT_STAGES
     for page in (DOCS / "contract.md", DOCS.parent / "README.md"):
-        block = re.search(r"stages = \[.*?\n *\]", page.read_text(), re.DOTALL)
-        assert tomllib.loads(block[0])["stages"][0] == first
-        assert f'{{ kind = "{last["kind"]}" }}' in block[0]
+        blocks = re.findall(r"stages = \[.*?\n *\]", page.read_text(), re.DOTALL)
+        assert list(DEFAULT_STAGES) in [tomllib.loads(block)["stages"] for block in blocks]
 
 
 def test_every_attack_is_in_the_contract():

@@ -32,10 +32,13 @@ from bnnray.verdicts import Status
 
 DEFAULT_STAGES: tuple[Mapping[str, Any], ...] = (
     {"kind": "pgd", "surrogate": "reachable-tanh", "restarts": 2, "time_limit": "1s"},
+    {"kind": "exact", "name": "exact-brief", "time_limit": "2s"},
+    {"kind": "lns", "time_limit": "5s"},
     {"kind": "exact"},
 )
-"""The stages of a cascade that names none: the gradients are brief, as the exact search often takes
-less than a tenth of a second, and where they fail at first they seldom come to succeed."""
+"""The stages of a cascade that names none. Gradients are brief: where they fail at first they seldom
+succeed later. The exact search mostly decides within a tenth of a second; where it does not, the
+large-neighbourhood search finds flips that the tree would come to much later."""
 
 INTERVALS = "intervals"
 """What comes before the stages where one of them can prove: interval arithmetic, within a

@@ -28,6 +28,7 @@ def test_where_that_folder_cannot_be_written_nothing_is_kept(monkeypatch, tmp_pa
     monkeypatch.setattr(compiling, "_folder", lambda: str(tmp_path / "file" / "folder"))
     before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
     assert compiling.kernel(int64(int64))(twice)(3) == 6
-    assert (config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES) == before
+    after = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
+    assert after == before
     own = Path(inspect.getfile(twice)).parent / "__pycache__"
     assert not any("twice" in name for name in kept(own))
