@@ -36,9 +36,9 @@ DEFAULT_STAGES: tuple[Mapping[str, Any], ...] = (
     {"kind": "lns", "time_limit": "5s"},
     {"kind": "exact"},
 )
-"""The stages of a cascade that names none. Gradients are brief: where they fail at first they seldom
-succeed later. The exact search mostly decides within a tenth of a second; where it does not, the
-large-neighbourhood search finds flips that the tree would come to much later."""
+"""The stages of a cascade that names none. Gradients are brief: where they fail at first they
+seldom succeed later. The exact search mostly decides within a tenth of a second; where it does not,
+the large-neighbourhood search finds flips that the tree would come to much later."""
 
 INTERVALS = "intervals"
 """What comes before the stages where one of them can prove: interval arithmetic, within a
