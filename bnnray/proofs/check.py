@@ -31,6 +31,7 @@ def check_proof(question: Question, text: str) -> Fraction:
     """Checks that no input of a question has an objective above the bound that is claimed.
 
     Args:
+        question: what was asked; behind a quantizer the proof is about its levels.
         text: the proof, see docs/proofs.md.
 
     Returns:
@@ -41,7 +42,7 @@ def check_proof(question: Question, text: str) -> Fraction:
     """
     lines = read_lines(text)
     bound = read_bound(_next(lines))
-    return _Check(question, bound, lines).run()
+    return _Check(question.searched, bound, lines).run()
 
 
 def _next(lines: Iterator[Line]) -> Line:
