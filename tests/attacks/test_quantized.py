@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from quantized import quantized_questions, true_maximum_behind
 
 from bnnray.attacks import (
@@ -30,8 +31,12 @@ from bnnray.attacks import (
 from bnnray.attacks.pgd import SurrogateName
 from bnnray.attacks.search import Nobody
 from bnnray.datasets import load_dataset
+from bnnray.encodings import interval_ranges
 from bnnray.errors import UsageError
 from bnnray.models import load_model
+from bnnray.models.ascent import CLIMBERS, Point
+from bnnray.models.ascent.draws import Draws
+from bnnray.models.ascent.judge import Goals
 from bnnray.proofs import check_proof
 from bnnray.solvers import BACKENDS, InProcess
 from bnnray.threat import Domain, Question, Threat, Witness, parse_epsilon, replay
@@ -113,7 +118,7 @@ def test_iprop_is_never_above_the_truth_and_finds_flips(domain, name):
 
 @pytest.mark.parametrize("domain", list(Domain))
 def test_neighbourhoods_are_never_above_the_truth_and_find_flips(domain):
-    check_heuristic(Lns(LnsSettings(time_limit=5.0, warm_start=None)), domain, range(800, 830))
+    check_heuristic(Lns(LnsSettings(warm_start=None)), domain, range(800, 830))
 
 
 def check_heuristic(attack, domain: Domain, seeds: range, *, local: bool = False) -> None:
@@ -127,6 +132,27 @@ def check_heuristic(attack, domain: Domain, seeds: range, *, local: bool = False
         flips += is_flip(true, question.threat.tie)
         found += outcome.verdict is Verdict.VULNERABLE
     assert found > 0.8 * flips > 0
+
+
+@pytest.mark.parametrize("surrogate", get_args(SurrogateName))
+def test_gradients_are_those_at_the_levels_that_inputs_round_to(surrogate):
+    moved = 0
+    for _, question in quantized_questions(Domain.BOX, range(20)):
+        searched = question.searched
+        point, goals = (
+            Point(searched, 0, interval_ranges(searched)),
+            Goals([searched], "cpu"),
+        )
+        steps = searched.region.denominator
+        x = torch.rand((1, 3, len(question.pixels)), generator=torch.Generator().manual_seed(0))
+        found = []
+        for inputs in (x, torch.round(x * steps) / steps):
+            climber = CLIMBERS[surrogate]([point], 0.1, "cpu")
+            climber.begin(Draws([0], 3, "cpu"))
+            found.append(climber.step(inputs, 0.3, goals).gradient)
+        torch.testing.assert_close(*found)
+        moved += bool(found[0].abs().sum() > 0)
+    assert moved > 0
 
 
 @pytest.mark.parametrize("domain", list(Domain))
@@ -193,9 +219,9 @@ def test_on_real_points_unrelated_searches_prove_the_same(real_data, networks, d
         threat = Threat(parse_epsilon(epsilon), domain)
         question = Question(network, data.pixels(point), 255, int(data.labels[point]), threat)
         outcomes = [
-            searched_by(Exact(ExactSettings(proof=point == 0)), question),
-            searched_by(Milp(MilpSettings(backend="highs")), question),
-            searched_by(Milp(MilpSettings(backend="gurobi")), question),
+            searched_by(Exact(ExactSettings(proof=point == 0, time_limit=300.0)), question),
+            searched_by(Milp(MilpSettings(backend="highs", time_limit=300.0)), question),
+            searched_by(Milp(MilpSettings(backend="gurobi", time_limit=300.0)), question),
         ]
         for outcome in outcomes:
             assert outcome.status is Status.OPTIMAL, (point, outcome.message)

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from quantized import level_by_definition
 from tiny import random_network, random_size
@@ -18,6 +18,7 @@ ROUNDINGS = st.sampled_from(Rounding)
 
 
 @given(st.integers(0, 2**63), st.integers(1, 2**48), STEPS, ROUNDINGS)
+@example(2**48 - 1, 2**48, LARGEST_STEPS, Rounding.NEAREST)  # beyond 64 bits
 def test_levels_are_those_of_the_definition(number, denominator, steps, rounding):
     quantizer, numerator = Quantizer(steps, rounding), number % (denominator + 1)
     expected = level_by_definition(Fraction(numerator, denominator), quantizer)
