@@ -40,9 +40,10 @@ def check_proof(question: Question, text: str) -> Fraction:
     Raises:
         ProofError: which line proves nothing, and why.
     """
+    question = question.searched
     lines = read_lines(text)
     bound = read_bound(_next(lines))
-    return _Check(question.searched, bound, lines).run()
+    return _Check(question, bound, lines).run()
 
 
 def _next(lines: Iterator[Line]) -> Line:
