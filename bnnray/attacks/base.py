@@ -119,12 +119,11 @@ class Attack(ABC, Generic[S]):
             One outcome a task, in their order.
 
         Raises:
-            UsageError: settings that do not fit a question's threat.
+            UsageError: settings that do not fit a question's threat or its network's quantizer.
             ProcessError: the solver's process cannot be started.
         """
-        threats = [task.question.threat for task in tasks]
-        for domain, max_pixels in {(t.domain, t.max_pixels) for t in threats}:
-            self.settings.check_threat(domain, max_pixels)
+        for threat, quantizer in {(t.question.threat, t.question.network.quantizer) for t in tasks}:
+            self.settings.check(threat.domain, threat.max_pixels, quantizer)
         asked = [task for task in tasks if task.question.targets]
         found = iter(self._search_all(asked, solver, threads))
         return [next(found) if task.question.targets else _nothing_asked() for task in tasks]

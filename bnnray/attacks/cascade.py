@@ -124,10 +124,22 @@ class CascadeSettings(AttackSettings):
 
     def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
         for stage in self.stages:
-            try:
+            with _named(stage):
                 stage.check_threat(domain, max_pixels)
-            except UsageError as error:
-                raise UsageError(f"stage {stage.name!r}: {error}") from None
+
+    def check_quantizer(self) -> None:
+        for stage in self.stages:
+            with _named(stage):
+                stage.check_quantizer()
+
+
+@contextmanager
+def _named(stage: AttackSettings) -> Iterator[None]:
+    """Puts a stage's name before what it refuses."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"stage {stage.name!r}: {error}") from None
 
 
 class Cascade(Attack[CascadeSettings]):

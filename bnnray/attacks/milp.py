@@ -29,6 +29,7 @@ from bnnray.encodings import (
     encode_tight,
     interval_ranges,
 )
+from bnnray.errors import UsageError
 from bnnray.solvers import Limits
 from bnnray.threat import Domain, Norm, Objective
 from bnnray.verdicts import Status
@@ -74,6 +75,18 @@ class MilpSettings(AttackSettings):
     def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
         if self.formulation == "paper":
             check_paper_domain(domain)
+
+    def check_quantizer(self) -> None:
+        if self.formulation == "paper":
+            raise UsageError(
+                'formulation = "paper" is for real inputs only, as printed, and the model begins '
+                'with a quantizer: use formulation = "tight"'
+            )
+        if self.minimize is not None:
+            raise UsageError(
+                "minimize is not for a model that begins with a quantizer, where levels are "
+                "searched and not distances: leave it out"
+            )
 
 
 class Milp(Attack[MilpSettings]):

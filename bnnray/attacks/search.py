@@ -204,7 +204,7 @@ class Search:
     incumbent.
 
     Attributes:
-        question: what is asked.
+        question: what is searched: what is asked, or behind a quantizer the question of its levels.
         started: when this object was created, by its clock.
         time_limit: seconds for the whole unit, from then on.
         stop: "optimum", or "flip" to end at the first flip or at the proof that there is none.
@@ -247,6 +247,7 @@ class Search:
     _finished: float | None = None
 
     def __post_init__(self) -> None:
+        self.question = self.question.searched
         self.started = self.clock()
         self._aim: Aim = make_aim(self.stop, self.minimize)
         clean = self.question.region.clean_witness
@@ -311,7 +312,7 @@ class Search:
         """Replays a witness; a better one becomes the incumbent.
 
         Args:
-            witness: a point of the question's region.
+            witness: a point of the region of :attr:`question`.
             claimed: the objective that it is said to have.
 
         Returns:
@@ -419,7 +420,7 @@ class Search:
             proof=self._proof_of(verdict, known, proven),
             status=status,
             replay=Replay.DISAGREES if denied else Replay.OK,
-            incumbent=self.incumbent,
+            incumbent=self._incumbent_of_asked,
             claimed=self._claimed if denied else self.objective,
             bound=known.bound,
             seconds=self.elapsed,
@@ -433,6 +434,11 @@ class Search:
             stage_seconds=dict(self.stage_seconds),
             proof_text=self.proof_text,
         )
+
+    @property
+    def _incumbent_of_asked(self) -> Incumbent:
+        incumbent = self.incumbent
+        return Incumbent(self.question.input_of(incumbent.witness), incumbent.replayed)
 
     @property
     def _known(self) -> Known:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from bnnray.network import Quantizer
 from bnnray.threat import Domain
 
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -78,11 +79,34 @@ class AttackSettings(BaseModel):
         if not self.name:
             object.__setattr__(self, "name", self.kind)
 
-    def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
-        """Refuses a threat that the attack cannot search.
+    def check(self, domain: Domain, max_pixels: int | None, quantizer: Quantizer | None) -> None:
+        """Refuses a threat, or a network with a quantizer, that the attack cannot search.
 
         Raises:
             UsageError: which setting does not fit what.
+        """
+        if quantizer is None:
+            self.check_threat(domain, max_pixels)
+        else:
+            self.check_quantizer()
+            self.check_threat(Domain.GRID, max_pixels)
+
+    def check_threat(self, domain: Domain, max_pixels: int | None) -> None:
+        """Refuses a threat that the attack cannot search.
+
+        Args:
+            domain: of what is searched; behind a quantizer the grid.
+            max_pixels: the limit, or None.
+
+        Raises:
+            UsageError: which setting does not fit what.
+        """
+
+    def check_quantizer(self) -> None:
+        """Refuses a model that begins with a quantizer, where the attack cannot search it.
+
+        Raises:
+            UsageError: which setting does not fit.
         """
 
     @property

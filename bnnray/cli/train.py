@@ -22,6 +22,13 @@ def train(
     classes: Annotated[
         str | None, typer.Option(help="Only images of these labels.", metavar="3,8")
     ] = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option(help="Begin with a quantizer of this step.", metavar="0.1"),
+    ] = None,
+    rounding: Annotated[
+        str, typer.Option(help="Of the quantizer: nearest (half to even) or floor.")
+    ] = "nearest",
     affine: Annotated[bool, typer.Option("--affine", help="Affine scores.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and order.")] = 0,
     data_dir: DataDir = None,
@@ -34,12 +41,14 @@ def train(
     from bnnray.datasets import load_dataset
     from bnnray.files import check_writable
     from bnnray.models import Architecture, Training, save_model, train_model
+    from bnnray.network import make_quantizer
 
     check_writable(output)
     architecture = Architecture(
         kind="mlp",
         hidden=_numbers(hidden, "--hidden must be widths such as 100,100"),
         output="affine" if affine else "plain",
+        quantizer=None if quantize is None else make_quantizer(quantize, rounding),
     )
     training = Training(
         epochs=epochs,

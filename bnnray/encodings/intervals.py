@@ -52,7 +52,11 @@ def interval_ranges(question: Question) -> tuple[LayerRange, ...]:
 
     The ends of the region are integers on the box as well, and an integer sum is at least a
     rational threshold iff it is at least its ceiling; so stability is exact in both domains.
+
+    Args:
+        question: as attacks search it, see :attr:`bnnray.threat.Question.searched`.
     """
+    assert question.network.quantizer is None, "what is searched lies behind the quantizer"
     first, *later = question.network.hidden
     ranges = [_first_range(first, question.region)]
     for layer in later:

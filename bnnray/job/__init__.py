@@ -2,7 +2,7 @@
 
 from bnnray.job.load import LoadedJob, load_job
 from bnnray.job.spec import DataSpec, Job, ModelSpec, ThreatSpec, TrainSpec
-from bnnray.job.units import Unit, check_job, make_units, searches
+from bnnray.job.units import Unit, check_job, check_model, make_units, searches
 
 __all__ = [
     "DataSpec",
@@ -13,6 +13,7 @@ __all__ = [
     "TrainSpec",
     "Unit",
     "check_job",
+    "check_model",
     "load_job",
     "make_units",
     "searches",

@@ -23,6 +23,7 @@ from bnnray.datasets import DATASETS
 from bnnray.errors import UsageError, unknown_name
 from bnnray.job.mask import Mask
 from bnnray.models import Training
+from bnnray.network import Quantizer, Rounding, make_quantizer
 from bnnray.processes import format_bytes, parse_bytes
 from bnnray.threat import Against, Domain, Goal, Threat, Tie, format_epsilon, parse_epsilon
 
@@ -38,6 +39,10 @@ def _read_epsilon(value: Any) -> Any:
         raise ValueError(str(error)) from None
 
 
+def _read_step(value: Any) -> Fraction | None:
+    return None if value is None else make_quantizer(value).step
+
+
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
@@ -51,6 +56,7 @@ def _check_name(value: str) -> str:
 Epsilon = Annotated[
     Fraction, BeforeValidator(_read_epsilon), PlainSerializer(format_epsilon, return_type=str)
 ]
+Step = Annotated[Fraction, PlainSerializer(format_epsilon, return_type=str)]
 SMALLEST_MEMORY = 2**29
 """Half a GiB: the packages that a search loads take most of that already."""
 
@@ -158,6 +164,9 @@ class ModelSpec(Section):
         arch: "mlp", fully connected.
         hidden: units of each hidden layer.
         output: plain integer scores, or affine ones.
+        quantize: step of a quantizer that the network begins with, 1 divided by a whole number;
+            none unless given.
+        rounding: of the quantizer, "nearest" (half to even) or "floor".
         train: how to train it.
         path: a model file to read instead.
     """
@@ -166,6 +175,8 @@ class ModelSpec(Section):
     arch: Literal["mlp"] = "mlp"
     hidden: Annotated[list[Count], Field(min_length=1)] | None = None
     output: Literal["plain", "affine"] = "plain"
+    quantize: Annotated[Step | None, BeforeValidator(_read_step)] = None
+    rounding: Rounding = Rounding.NEAREST
     train: TrainSpec | None = None
     path: Annotated[Path, PlainSerializer(str, return_type=str)] | None = None
 
@@ -175,7 +186,18 @@ class ModelSpec(Section):
             raise ValueError("a model needs either hidden (and train) or path, not both")
         if self.path is not None and (self.train is not None or self.output != "plain"):
             raise ValueError("a model with a path is read as it is: leave out train and output")
+        if self.path is not None and self.quantize is not None:
+            raise ValueError("a model with a path is read as it is: leave out quantize")
+        if self.quantize is None and self.rounding is not Rounding.NEAREST:
+            raise ValueError("rounding only means something with quantize")
         return self
+
+    @property
+    def quantizer(self) -> Quantizer | None:
+        """What the network to train begins with."""
+        if self.quantize is None:
+            return None
+        return make_quantizer(self.quantize, self.rounding)
 
 
 class ThreatSpec(Section):
@@ -261,13 +283,23 @@ class Job(Section):
     resources: ResourceSpec = ResourceSpec()
 
     @model_validator(mode="after")
-    def _attacks_fit_the_threat(self) -> Job:
+    def _attacks_fit(self) -> Job:
+        for model in self.model:
+            if model.path is None:
+                self.check_attacks(model.quantizer)
+        return self
+
+    def check_attacks(self, quantizer: Quantizer | None) -> None:
+        """Refuses attacks that cannot search the threat, on a model with or without a quantizer.
+
+        Raises:
+            UsageError: which attack, and why.
+        """
         for attack in self.attack:
             try:
-                attack.check_threat(self.threat.domain, self.threat.max_pixels)
+                attack.check(self.threat.domain, self.threat.max_pixels, quantizer)
             except UsageError as error:
-                raise ValueError(f"attack {attack.name!r}: {error}") from None
-        return self
+                raise UsageError(f"attack {attack.name!r}: {error}") from None
 
     def dump(self) -> dict[str, Any]:
         """Every value, as TOML can hold it."""

@@ -12,11 +12,11 @@ import numpy as np
 
 from bnnray.attacks import AttackSettings
 from bnnray.datasets import Dataset
-from bnnray.errors import JobError
+from bnnray.errors import JobError, UsageError
 from bnnray.job.mask import masked_pixels
 from bnnray.job.spec import DataSpec, Job
-from bnnray.network import Network
-from bnnray.threat import Threat
+from bnnray.network import Network, Quantizer
+from bnnray.threat import Threat, check_fineness
 
 KEY_VERSION = 1
 LARGEST_LEVELS = 65_535
@@ -78,7 +78,8 @@ def check_job(job: Job, data: Dataset) -> None:
     """Refuses what the data rules out, before any network is trained.
 
     Raises:
-        JobError: points, a goal, grid levels or a mask that the data does not have.
+        JobError: points, a goal, grid levels or a mask that the data does not have, or what
+            :func:`check_model` refuses.
     """
     masked_pixels(job.threat.mask, data.shape)
     goal, levels, points = job.threat.goal, job.threat.levels, job.data.points
@@ -89,6 +90,9 @@ def check_job(job: Job, data: Dataset) -> None:
             f"threat.levels: expected a multiple of the {data.levels} levels of {data.name}, at "
             f"most {LARGEST_LEVELS}; got {levels}"
         )
+    for model in job.model:
+        if model.path is None:
+            check_model(job, data, model.name, model.quantizer)
     if isinstance(points, int) and points > len(data):
         raise JobError(
             f"data.points: {data.name} {data.split} has {len(data)} points; got {points}"
@@ -98,6 +102,20 @@ def check_job(job: Job, data: Dataset) -> None:
             f"data.points: {data.name} {data.split} has points 0 to {len(data) - 1}; "
             f"got {max(points)}"
         )
+
+
+def check_model(job: Job, data: Dataset, model: str, quantizer: Quantizer | None) -> None:
+    """Refuses a model whose quantizer, or lack of one, the threat or an attack does not allow.
+
+    Raises:
+        JobError: a quantizer finer than the grid, or what an attack does not search.
+    """
+    threat = job.threat.threat(job.threat.epsilon[0], data.levels, mask=None)
+    try:
+        check_fineness(quantizer, threat)
+        job.check_attacks(quantizer)
+    except UsageError as error:
+        raise JobError(f"model {model!r}: {error}") from None
 
 
 def choose_points(spec: DataSpec, data: Dataset, network: Network) -> list[int]:

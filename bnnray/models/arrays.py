@@ -8,6 +8,10 @@
     output_scale, output_shift      float32 (classes,), optional
     levels                integer: 255 for 8-bit images
     input_shape           integers, optional: of one image; flat by default
+    quantize              optional: the network begins with a quantizer of this step, a number such
+                          as 0.1 or text such as "1/255"; then layer 0 sees what that gives: k are
+                          its levels, x their values
+    rounding              of the quantizer: "nearest" (default) or "floor"
     activations           "sign" (default): a hidden unit gives -1 or +1; "01": 0 or 1
 
 Networks of 0/1 activations are converted exactly, or refused.
@@ -26,15 +30,26 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bnnray.errors import ModelError
+from bnnray.errors import ModelError, UsageError
 from bnnray.models.model import Model
-from bnnray.network import Dense, Float32Array, Network, OutputLayer, SignLayer, Weights
+from bnnray.network import (
+    Dense,
+    Float32Array,
+    Network,
+    OutputLayer,
+    Quantizer,
+    Rounding,
+    SignLayer,
+    Weights,
+    make_quantizer,
+)
 
 EXACT_FLOAT32 = 2**24
 """Integers below this are float32 numbers."""
 
 KNOWN = re.compile(
-    r"(W|threshold|scale|shift)(0|[1-9]\d*)|output_scale|output_shift|levels|input_shape|activations"
+    r"(W|threshold|scale|shift)(0|[1-9]\d*)|output_scale|output_shift|levels|input_shape"
+    r"|activations|quantize|rounding"
 )
 
 Array = npt.NDArray[np.generic]
@@ -138,6 +153,27 @@ class _Source:
             raise self.error("activations", "'sign' or '01'", repr(value or _describe(array)))
         return value == "01"
 
+    @property
+    def quantizer(self) -> Quantizer | None:
+        """What the network begins with."""
+        if not self.has("quantize"):
+            if self.has("rounding"):
+                raise self.error("rounding", "it beside the key 'quantize'", "it alone")
+            return None
+        step = self._text("quantize")
+        rounding = self._text("rounding") if self.has("rounding") else Rounding.NEAREST
+        try:
+            return make_quantizer(step, rounding)
+        except UsageError as error:
+            raise ModelError(f"{self.path}, key 'quantize' or 'rounding': {error}") from None
+
+    def _text(self, key: str) -> str:
+        """A text, or a number as it prints."""
+        array = self.arrays[key]
+        if array.shape != () or array.dtype.kind not in "Uiuf":
+            raise self.error(key, "a number or a text", _describe(array))
+        return str(array[()])
+
 
 def _load(path: Path) -> dict[str, Array]:
     try:
@@ -174,7 +210,7 @@ def _read_network(source: _Source) -> Network:
     _refuse_stray(source, depth)
     shape = _input_shape(source, weights[0].shape[1])
     hidden = tuple(_hidden(source, number, weights[number]) for number in range(depth))
-    return Network(shape, hidden, _output(source, weights[-1]))
+    return Network(shape, hidden, _output(source, weights[-1]), source.quantizer)
 
 
 def _all_weights(source: _Source) -> list[Weights]:
@@ -235,7 +271,8 @@ def _from_thresholds(source: _Source, number: int, weights: Weights) -> SignLaye
             raise source.error(key, "integers below 2**24 in magnitude", str(threshold))
     if number and source.is_01:
         return _sign_layer(weights, np.ones(len(weights), np.int64), thresholds)
-    scale = np.full(len(weights), source.levels if number == 0 else 1, dtype=np.float32)
+    steps = source.levels if source.quantizer is None else source.quantizer.steps
+    scale = np.full(len(weights), steps if number == 0 else 1, dtype=np.float32)
     return SignLayer(Dense(weights), scale, -np.array(thresholds, dtype=np.float32))
 
 

@@ -9,14 +9,21 @@ from torch import nn
 
 from bnnray.errors import ModelError
 from bnnray.models.binary_layers import BinaryLinear, BinaryMlp
-from bnnray.network import Dense, Float32Array, Network, OutputLayer, SignLayer
+from bnnray.network import Dense, Float32Array, Network, OutputLayer, Quantizer, SignLayer
 
 
-def export_network(model: BinaryMlp, input_shape: tuple[int, ...]) -> Network:
+def export_network(
+    model: BinaryMlp, input_shape: tuple[int, ...], quantizer: Quantizer | None = None
+) -> Network:
     """The exact network of a trained model.
 
     Batch normalization becomes s = gamma / sqrt(var + eps) and b = beta - s * mean (layers
     have no bias), computed in float64 and rounded once to float32. A latent weight of 0 is +1.
+
+    Args:
+        model: trained on images that had passed the quantizer, if there is one.
+        input_shape: of one image.
+        quantizer: what the network is to begin with.
 
     Raises:
         ModelError: a parameter that is not finite, as after a training that diverged.
@@ -25,10 +32,10 @@ def export_network(model: BinaryMlp, input_shape: tuple[int, ...]) -> Network:
         SignLayer(_dense(linear), *_scale_and_shift(norm))
         for linear, norm in zip(model.linears, model.norms, strict=False)
     )
-    last = _dense(model.linears[-1])
-    if model.output_norm is None:
-        return Network(input_shape, hidden, OutputLayer(last))
-    return Network(input_shape, hidden, OutputLayer(last, *_scale_and_shift(model.output_norm)))
+    norm = model.output_norm
+    affine = (None, None) if norm is None else _scale_and_shift(norm)
+    output = OutputLayer(_dense(model.linears[-1]), *affine)
+    return Network(input_shape, hidden, output, quantizer)
 
 
 def _dense(linear: nn.Module) -> Dense:

@@ -16,7 +16,8 @@ SAFE_SUM = 2**29
 class TorchNetwork:
     """Inference in float64 that gives exactly what :class:`bnnray.network.Network` gives.
 
-    A unit on inputs n / L fires iff ``s * (W n) + L * b >= 0`` (s, b float32; n, L integers).
+    A unit on inputs n / L fires iff ``s * (W n) + L * b >= 0`` (s, b float32; n, L integers; behind
+    a quantizer its levels over its steps).
     That is exact in float64, in any order of summation, fused or not, on any device:
 
     - W n is a sum of integers below 2**29 in magnitude, so every partial sum is exact.
@@ -43,7 +44,10 @@ class TorchNetwork:
     ) -> None:
         self.network = network
         self.device = torch.device(device)
-        denominators = [denominator] + [1] * (network.depth - 1)
+        self._denominator = denominator
+        quantizer = network.quantizer
+        first = denominator if quantizer is None else quantizer.steps
+        denominators = [first] + [1] * (network.depth - 1)
         self._layers = [
             _SignUnits(layer, scale, self.device)
             for layer, scale in zip(network.hidden, denominators, strict=True)
@@ -58,12 +62,20 @@ class TorchNetwork:
         Args:
             numerators: (n, pixels) integers of any dtype, on this network's device.
         """
-        values = numerators.to(torch.float64)
+        values = self._entered(numerators).to(torch.float64)
         results = []
         for layer in self._layers:
             values = layer.fire(values)
             results.append(values)
         return results
+
+    def _entered(self, numerators: Tensor) -> Tensor:
+        """What the first layer sees: the levels of a quantizer, if there is one."""
+        quantizer = self.network.quantizer
+        if quantizer is None:
+            return numerators
+        whole = numerators.cpu().numpy().astype(np.int64)
+        return torch.from_numpy(quantizer.levels(whole, self._denominator)).to(self.device)
 
     def sums(self, numerators: Tensor) -> Tensor:
         """Plain sums of the output layer, float64 (n, classes), before any affine map."""

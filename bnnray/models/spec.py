@@ -7,9 +7,10 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from bnnray.errors import UsageError, unknown_name
+from bnnray.network import Quantizer
 
 Kind = Literal["mlp"]
 Output = Literal["plain", "affine"]
@@ -26,6 +27,7 @@ class Architecture:
         kind: the family; "mlp" is fully connected.
         hidden: units of each hidden layer, first to last.
         output: "plain" integer scores, or "affine": a scale and a shift per class.
+        quantizer: what inputs pass first, or None.
 
     Raises:
         UsageError: an unknown name, no hidden layer, or a layer without units.
@@ -34,6 +36,7 @@ class Architecture:
     hidden: tuple[int, ...]
     kind: Kind = "mlp"
     output: Output = "plain"
+    quantizer: Quantizer | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -45,6 +48,13 @@ class Architecture:
                 "hidden must list the units of at least one layer, each at least 1; "
                 f"got {list(self.hidden)}"
             )
+
+    def described(self) -> dict[str, Any]:
+        """The values as JSON has them; without a quantizer, as before there were any, none."""
+        described = dataclasses.asdict(self) | {"hidden": list(self.hidden)}
+        if self.quantizer is None:
+            del described["quantizer"]
+        return described
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +128,7 @@ def training_digest(architecture: Architecture, training: Training, dataset_dige
     """SHA-256 of everything that decides what is trained; equal settings give equal digests."""
     what = {
         "recipe": RECIPE_VERSION,
-        "architecture": dataclasses.asdict(architecture),
+        "architecture": architecture.described(),
         "training": dataclasses.asdict(training),
         "dataset": dataset_digest,
     }

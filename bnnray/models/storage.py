@@ -3,10 +3,11 @@
 The file is in safetensors format: nothing in it is ever executed. Its metadata has one key,
 ``bnnray``, a JSON object:
 
-    format        1
+    format        1, or 2 with a quantizer, so that what knows of none refuses it
     input_shape   of one image
     layers        [units, inputs] of each layer, hidden layers first, the output last
     affine        whether the output has a scale and a shift
+    quantizer     only with format 2: {"steps": 10, "rounding": "nearest"}
     dataset, levels, record     as in :class:`bnnray.models.Model`
     checksum      SHA-256 over all of the above and the tensors
 
@@ -17,6 +18,7 @@ weight in the highest bit, 1 for +1); ``layer{i}.nonzero`` alike, only where a w
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -31,9 +33,18 @@ import safetensors.numpy
 from bnnray.errors import ModelError
 from bnnray.files import write_file
 from bnnray.models.model import Model
-from bnnray.network import Dense, Float32Array, Network, OutputLayer, SignLayer, Weights
+from bnnray.network import (
+    Dense,
+    Float32Array,
+    Network,
+    OutputLayer,
+    Quantizer,
+    Rounding,
+    SignLayer,
+    Weights,
+)
 
-FORMAT = 1
+FORMAT, FORMAT_WITH_QUANTIZER = 1, 2
 SUFFIX = ".bnn"
 KEY = "bnnray"
 
@@ -102,10 +113,10 @@ def _document(path: Path, text: str) -> dict[str, Any]:
         raise _foreign(path, f"metadata that is not JSON: {_one_line(error)}") from error
     if not isinstance(document, dict):
         raise _foreign(path, "metadata that is not a JSON object")
-    if document.get("format") != FORMAT:
+    if document.get("format") not in (FORMAT, FORMAT_WITH_QUANTIZER):
         raise ModelError(
-            f"{path} has model format {document.get('format')!r}; this bnnray reads {FORMAT}: "
-            "use the version of bnnray that wrote it"
+            f"{path} has model format {document.get('format')!r}; this bnnray reads {FORMAT} and "
+            f"{FORMAT_WITH_QUANTIZER}: use the version of bnnray that wrote it"
         )
     return document
 
@@ -134,6 +145,11 @@ def _encode(model: Model) -> bytes:
         "levels": model.levels,
         "record": dict(model.record),
     }
+    if network.quantizer is not None:
+        document |= {
+            "format": FORMAT_WITH_QUANTIZER,
+            "quantizer": dataclasses.asdict(network.quantizer),
+        }
     tensors: dict[str, Array] = {}
     for number, layer in enumerate(layers):
         tensors |= _pack(number, layer.linear.matrix())
@@ -160,11 +176,25 @@ def _decode(document: Mapping[str, Any], tensors: Tensors) -> Model:
             f"it has tensors without a place: {', '.join(sorted(set(tensors) - used))}"
         )
     return Model(
-        Network(tuple(document["input_shape"]), hidden, OutputLayer(dense[last], *affine)),
+        Network(
+            tuple(document["input_shape"]),
+            hidden,
+            OutputLayer(dense[last], *affine),
+            _quantizer(document),
+        ),
         document["dataset"],
         document["levels"],
         document["record"],
     )
+
+
+def _quantizer(document: Mapping[str, Any]) -> Quantizer | None:
+    if document["format"] == FORMAT:
+        if "quantizer" in document:
+            raise ModelError("a model of format 1 has no quantizer")
+        return None
+    found = document["quantizer"]
+    return Quantizer(int(found["steps"]), Rounding(found["rounding"]))
 
 
 def _pack(number: int, weights: Weights) -> dict[str, Array]:

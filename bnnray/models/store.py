@@ -18,7 +18,7 @@ from bnnray.models.spec import (
     Training,
     training_digest,
 )
-from bnnray.network import Network
+from bnnray.network import Network, Quantizer
 
 if TYPE_CHECKING:
     from bnnray.models.training import Samples
@@ -60,14 +60,14 @@ def train_model(
     trained = trainer.train(
         architecture,
         training,
-        _samples(train),
+        _samples(train, architecture.quantizer),
         device=device,
         on_epoch=on_epoch,
         on_batch=on_batch,
     )
-    network = export_network(trained.network, train.shape)
+    network = export_network(trained.network, train.shape, architecture.quantizer)
     record: dict[str, Any] = {
-        "architecture": dataclasses.asdict(architecture) | {"hidden": list(architecture.hidden)},
+        "architecture": architecture.described(),
         "training": dataclasses.asdict(training),
         "seed": training.seed,
         "dataset_digest": train.digest,
@@ -102,17 +102,18 @@ def _check_splits(train: Dataset, test: Dataset) -> None:
             )
 
 
-def _samples(dataset: Dataset) -> Samples:
+def _samples(dataset: Dataset, quantizer: Quantizer | None) -> Samples:
+    """The images as the first layer is to see them: the quantizer's levels where there is one."""
     import torch
 
     from bnnray.models.training import Samples
 
-    return Samples(
-        torch.tensor(dataset.images.reshape(len(dataset), -1)),
-        torch.tensor(dataset.labels),
-        dataset.levels,
-        dataset.classes,
-    )
+    images, levels = torch.tensor(dataset.images.reshape(len(dataset), -1)), dataset.levels
+    if quantizer is not None:
+        small = np.uint8 if quantizer.steps < 256 else np.int32
+        table = quantizer.levels(np.arange(levels + 1), levels).astype(small)
+        images, levels = torch.tensor(table)[images.int()], quantizer.steps
+    return Samples(images, torch.tensor(dataset.labels), levels, dataset.classes)
 
 
 def _curves(epochs: tuple[EpochRecord, ...]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from bnnray.network.layers import (
 )
 from bnnray.network.linear import Dense, IntArray, Linear, Weights
 from bnnray.network.network import Network
+from bnnray.network.quantizer import LARGEST_STEPS, Quantizer, Rounding, make_quantizer
 
 __all__ = [
+    "LARGEST_STEPS",
     "SAFE_INT64",
     "Dense",
     "Float32Array",
@@ -18,7 +20,10 @@ __all__ = [
     "Linear",
     "Network",
     "OutputLayer",
+    "Quantizer",
+    "Rounding",
     "ScoreArray",
     "SignLayer",
     "Weights",
+    "make_quantizer",
 ]

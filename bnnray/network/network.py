@@ -1,7 +1,8 @@
 """The exact network: the stored model in inference form, which defines the network.
 
 Inputs are rationals in [0, 1]. On inputs n / denominator everything is integer arithmetic;
-at a real point the first layer's sums are decided in rationals where float64 leaves doubt.
+at a real point the first layer's sums are decided in rationals where float64 leaves doubt. Behind
+a quantizer the first layer's inputs are the levels, and all is integer arithmetic anyway.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from bnnray.errors import ModelError
 from bnnray.network.layers import OutputLayer, ScoreArray, SignLayer
 from bnnray.network.linear import IntArray
+from bnnray.network.quantizer import Quantizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,7 @@ class Network:
         input_shape: shape of one image, such as (28, 28); inputs are given flattened.
         hidden: the hidden layers, first to last, at least one.
         output: the scores.
+        quantizer: what inputs pass before the first layer, or None.
 
     Raises:
         ModelError: layers that do not fit each other.
@@ -38,6 +41,7 @@ class Network:
     input_shape: tuple[int, ...]
     hidden: tuple[SignLayer, ...]
     output: OutputLayer
+    quantizer: Quantizer | None = None
 
     def __post_init__(self) -> None:
         if not self.hidden:
@@ -70,8 +74,17 @@ class Network:
         """Units of each hidden layer."""
         return tuple(layer.units for layer in self.hidden)
 
+    @cached_property
+    def behind_quantizer(self) -> Network:
+        """The network without its quantizer: on inputs level / steps it gives what this one gives
+        on inputs of these levels."""
+        return self if self.quantizer is None else replace(self, quantizer=None)
+
     def activations(self, numerators: IntArray, denominator: int) -> list[IntArray]:
         """Activations (n, units) of each hidden layer for inputs (n, pixels) / denominator."""
+        if self.quantizer is not None:
+            numerators = self.quantizer.levels(numerators, denominator)
+            denominator = self.quantizer.steps
         first = self.hidden[0]
         layers = [first.fire(numerators, first.pixel_thresholds(denominator))]
         for layer in self.hidden[1:]:
@@ -88,6 +101,10 @@ class Network:
 
     def activations_at(self, point: Sequence[Fraction]) -> list[IntArray]:
         """Activations (units,) of each hidden layer at one real point, given as rationals."""
+        if self.quantizer is not None:
+            levels = np.array([self.quantizer.level(x) for x in point], dtype=np.int64)
+            behind = self.behind_quantizer.activations(levels[None, :], self.quantizer.steps)
+            return [layer[0] for layer in behind]
         layers = [self._first_signs(point)]
         for layer in self.hidden[1:]:
             layers.append(layer.fire(layers[-1][None, :], layer.sign_thresholds)[0])
@@ -100,7 +117,10 @@ class Network:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of everything that can change a score."""
-        h = hashlib.sha256(json.dumps([list(self.input_shape), list(self.widths)]).encode())
+        head: list[object] = [list(self.input_shape), list(self.widths)]
+        if self.quantizer is not None:  # networks without one keep their digests
+            head.append(["quantizer", self.quantizer.steps, self.quantizer.rounding.value])
+        h = hashlib.sha256(json.dumps(head).encode())
         arrays: list[npt.NDArray[np.generic] | None] = []
         for layer in self.hidden:
             arrays += [layer.linear.matrix(), layer.scale, layer.shift]

@@ -31,6 +31,7 @@ def check_proof(question: Question, text: str) -> Fraction:
     """Checks that no input of a question has an objective above the bound that is claimed.
 
     Args:
+        question: what was asked; behind a quantizer the proof is about its levels.
         text: the proof, see docs/proofs.md.
 
     Returns:
@@ -39,6 +40,7 @@ def check_proof(question: Question, text: str) -> Fraction:
     Raises:
         ProofError: which line proves nothing, and why.
     """
+    question = question.searched
     lines = read_lines(text)
     bound = read_bound(_next(lines))
     return _Check(question, bound, lines).run()

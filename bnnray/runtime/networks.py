@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bnnray.datasets import Dataset, load_dataset
 from bnnray.errors import ModelError
-from bnnray.job import Job, ModelSpec, TrainSpec
+from bnnray.job import Job, ModelSpec, TrainSpec, check_model
 from bnnray.models import (
     SUFFIX,
     Architecture,
@@ -24,14 +24,16 @@ Trainer = Callable[[str, TrainRequest], Model]
 
 
 def read_models(job: Job, data: Dataset) -> dict[str, Model]:
-    """The models that a job names by path, checked against the data.
+    """The models that a job names by path, checked against the data, the threat and the attacks.
 
     Raises:
         ModelError: a file that is missing, damaged or does not fit.
+        JobError: a model that the threat or an attack does not allow.
     """
     read = {spec.name: load_model(spec.path) for spec in job.model if spec.path is not None}
     for name, model in read.items():
         check_fit(name, model, data)
+        check_model(job, data, name, model.network.quantizer)
     return read
 
 
@@ -104,7 +106,9 @@ def _request(spec: ModelSpec, seed: int, splits: Mapping[str, Dataset]) -> Train
     assert spec.hidden is not None
     settings = spec.train or TrainSpec()
     return TrainRequest(
-        architecture=Architecture(kind="mlp", hidden=tuple(spec.hidden), output=spec.output),
+        architecture=Architecture(
+            kind="mlp", hidden=tuple(spec.hidden), output=spec.output, quantizer=spec.quantizer
+        ),
         training=settings.training(seed),
         train=splits["train"],
         test=splits["test"],

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from bnnray.errors import UsageError
-from bnnray.network import IntArray, Network, ScoreArray
+from bnnray.network import IntArray, Network, Quantizer, ScoreArray
+from bnnray.threat.levels import check_fineness, level_region, level_threat, nearest_input
 from bnnray.threat.objective import Objective, make_objective
-from bnnray.threat.region import Region, make_region
+from bnnray.threat.region import Region, Witness, make_region
 from bnnray.threat.threat import ANY, Against, Threat
 
 
@@ -27,8 +28,8 @@ class Question:
         threat: budget and goal.
 
     Raises:
-        UsageError: an image that does not fit the network, a class that it does not have, or a
-            mask with other pixels than the image's.
+        UsageError: an image that does not fit the network, a class that it does not have, a mask
+            with other pixels than the image's, or a grid coarser than the network's quantizer.
     """
 
     network: Network
@@ -51,10 +52,24 @@ class Question:
                     f"{what} must be a class from 0 to {self.network.classes - 1}; got {number}"
                 )
 
+        check_fineness(self.network.quantizer, self.threat)
+
     @cached_property
     def region(self) -> Region:
         """The inputs within the budget."""
-        return make_region(self.pixels, self.levels, self.threat)
+        outward = self.network.quantizer is not None
+        return make_region(self.pixels, self.levels, self.threat, outward=outward)
+
+    @cached_property
+    def searched(self) -> Question:
+        """What attacks search: behind a quantizer the question of its levels, else this one."""
+        quantizer = self.network.quantizer
+        return self if quantizer is None else make_level_question(self, quantizer)
+
+    def input_of(self, witness: Witness) -> Witness:
+        """The input that a witness of this question stands for: before a quantizer, if it is
+        one of levels behind it."""
+        return witness
 
     @cached_property
     def clean_scores(self) -> ScoreArray:
@@ -108,3 +123,40 @@ class Question:
     def objective_of(self, scores: ScoreArray) -> Fraction:
         """The largest objective over the targets, from integer scores (classes,)."""
         return max(o.of_scores(scores) for o in self.objectives)
+
+
+@dataclass(frozen=True, eq=False)
+class LevelQuestion(Question):
+    """What a question asks of its network behind the quantizer: one on a grid, that of the levels.
+
+    Its witnesses are levels, and each stands for an input of the question that was asked.
+
+    Args:
+        asked: the question of the whole network.
+        quantizer: of that network.
+    """
+
+    asked: Question
+    quantizer: Quantizer
+
+    @cached_property
+    def region(self) -> Region:
+        """The levels within the budget, over the quantizer's steps."""
+        return level_region(self.asked.region, self.quantizer)
+
+    def input_of(self, witness: Witness) -> Witness:
+        """The input nearest to the clean one, pixel by pixel, that has these levels."""
+        return nearest_input(self.asked.region, self.quantizer, witness.astype(np.int64))
+
+
+def make_level_question(asked: Question, quantizer: Quantizer) -> LevelQuestion:
+    """The question of the levels of a network's quantizer."""
+    return LevelQuestion(
+        network=asked.network.behind_quantizer,
+        pixels=quantizer.levels(asked.pixels, asked.levels),
+        levels=quantizer.steps,
+        label=asked.label,
+        threat=level_threat(asked.threat, quantizer),
+        asked=asked,
+        quantizer=quantizer,
+    )

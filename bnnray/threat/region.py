@@ -16,6 +16,14 @@ from bnnray.threat.threat import Domain, Threat
 
 FloatArray = npt.NDArray[np.float64]
 
+Witness = npt.NDArray[np.generic]
+"""A perturbed input, flat: int64 numerators over ``levels`` on the grid, float64 on the box.
+
+On the box a pixel that holds the double nearest to its clean value is unperturbed and stands
+for the clean value itself; every other double is read as the rational it is. (Before a quantizer a
+double beyond an end of the budget, by rounding, stands for that end.)
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class Region:
@@ -29,6 +37,9 @@ class Region:
             the pixels and epsilon, so that the ends are integers there too.
         domain: box or grid.
         max_pixels: None as well where it would not bind: no more pixels than this can change.
+        outward: whether the ends of a box witness are rounded outward, and read as the ends
+            themselves. So it is before a quantizer, where an end may be all of a level that is
+            in the budget, and no double.
     """
 
     lower: IntArray
@@ -37,6 +48,12 @@ class Region:
     denominator: int
     domain: Domain
     max_pixels: int | None = None
+    outward: bool = False
+
+    @cached_property
+    def exact_clean(self) -> tuple[Fraction, ...]:
+        """The clean pixels."""
+        return tuple(Fraction(n, self.denominator) for n in self.clean.tolist())
 
     @cached_property
     def float_clean(self) -> FloatArray:
@@ -45,15 +62,13 @@ class Region:
 
     @cached_property
     def float_lower(self) -> FloatArray:
-        """The least double allowed in a box witness, per pixel: rounded inward."""
-        inward = np.array([_at_least(int(n), self.denominator) for n in self.lower])
-        return np.minimum(inward, self.float_clean)
+        """The least double allowed in a box witness, per pixel: rounded inward, or outward."""
+        return np.minimum(self._rounded(self.lower, up=not self.outward), self.float_clean)
 
     @cached_property
     def float_upper(self) -> FloatArray:
-        """The largest double allowed in a box witness, per pixel: rounded inward."""
-        inward = np.array([_at_most(int(n), self.denominator) for n in self.upper])
-        return np.maximum(inward, self.float_clean)
+        """The largest double allowed in a box witness, per pixel: rounded inward, or outward."""
+        return np.maximum(self._rounded(self.upper, up=self.outward), self.float_clean)
 
     def nearest(self, values: FloatArray) -> npt.NDArray[np.generic]:
         """The witness nearest to real inputs (..., pixels): grid numerators or box doubles.
@@ -67,25 +82,37 @@ class Region:
 
     def read(self, values: FloatArray) -> list[Fraction]:
         """The real input that a box witness (pixels,) stands for, exactly."""
-        clean = self.clean.tolist()
-        moved = (values != self.float_clean).tolist()
-        return [
-            Fraction(v) if m else Fraction(c, self.denominator)
-            for v, m, c in zip(values.tolist(), moved, clean, strict=True)
-        ]
+        point = list(self.exact_clean)
+        for pixel in np.flatnonzero(values != self.float_clean).tolist():
+            point[pixel] = self._read_moved(pixel, float(values[pixel]))
+        return point
 
     @property
-    def clean_witness(self) -> npt.NDArray[np.generic]:
+    def clean_witness(self) -> Witness:
         """The unperturbed input in the form of a witness."""
         return self.clean if self.domain is Domain.GRID else self.float_clean
 
+    def _read_moved(self, pixel: int, value: float) -> Fraction:
+        """A double that is not the clean pixel's; what is beyond an end stands for that end."""
+        exact = Fraction(value)
+        if not self.outward:
+            return exact
+        lower = Fraction(int(self.lower[pixel]), self.denominator)
+        upper = Fraction(int(self.upper[pixel]), self.denominator)
+        return min(max(exact, lower), upper)
 
-def make_region(pixels: IntArray, levels: int, threat: Threat) -> Region:
+    def _rounded(self, numerators: IntArray, *, up: bool) -> FloatArray:
+        round_ = at_least if up else at_most
+        return np.array([round_(Fraction(n, self.denominator)) for n in numerators.tolist()])
+
+
+def make_region(pixels: IntArray, levels: int, threat: Threat, *, outward: bool = False) -> Region:
     """The region around a clean image.
 
     Args:
         pixels: (pixels,) integers k; the image is k / levels.
         levels: what the image's pixels are over.
+        outward: as in :class:`Region`.
 
     Raises:
         UsageError: a grid whose levels do not include the image's own, or a mask with pixels
@@ -103,15 +130,21 @@ def make_region(pixels: IntArray, levels: int, threat: Threat) -> Region:
     fixed = _fixed(len(pixels), threat.mask)
     lower = np.where(fixed, clean, np.maximum(clean - reach, 0))
     upper = np.where(fixed, clean, np.minimum(clean + reach, denominator))
-    binds = threat.max_pixels is not None and threat.max_pixels < np.count_nonzero(upper > lower)
     return Region(
         lower=lower,
         upper=upper,
         clean=clean,
         denominator=denominator,
         domain=threat.domain,
-        max_pixels=threat.max_pixels if binds else None,
+        max_pixels=binding(threat.max_pixels, upper > lower),
+        outward=outward,
     )
+
+
+def binding(max_pixels: int | None, free: npt.NDArray[np.bool_]) -> int | None:
+    """A limit of the number of changed pixels, None where no more can change anyway."""
+    binds = max_pixels is not None and max_pixels < np.count_nonzero(free)
+    return max_pixels if binds else None
 
 
 def _fixed(pixels: int, mask: frozenset[int] | None) -> npt.NDArray[np.bool_]:
@@ -126,11 +159,13 @@ def _fixed(pixels: int, mask: frozenset[int] | None) -> npt.NDArray[np.bool_]:
     return ~np.isin(np.arange(pixels), list(mask))
 
 
-def _at_least(numerator: int, denominator: int) -> float:
-    value = numerator / denominator
-    return value if Fraction(value) * denominator >= numerator else math.nextafter(value, math.inf)
+def at_least(value: Fraction) -> float:
+    """The least double that is not below a number."""
+    near = value.numerator / value.denominator
+    return near if Fraction(near) >= value else math.nextafter(near, math.inf)
 
 
-def _at_most(numerator: int, denominator: int) -> float:
-    value = numerator / denominator
-    return value if Fraction(value) * denominator <= numerator else math.nextafter(value, -math.inf)
+def at_most(value: Fraction) -> float:
+    """The largest double that is not above a number."""
+    near = value.numerator / value.denominator
+    return near if Fraction(near) <= value else math.nextafter(near, -math.inf)

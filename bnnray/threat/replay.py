@@ -12,16 +12,10 @@ import numpy.typing as npt
 
 from bnnray.errors import WitnessError
 from bnnray.network import IntArray, ScoreArray
-from bnnray.threat.question import Question
+from bnnray.threat.question import LevelQuestion, Question
+from bnnray.threat.region import Region, Witness
 from bnnray.threat.threat import Domain, Norm
 from bnnray.verdicts import is_flip
-
-Witness = npt.NDArray[np.generic]
-"""A perturbed input, flat: int64 numerators over ``levels`` on the grid, float64 on the box.
-
-On the box a pixel that holds the double nearest to its clean value is unperturbed and stands
-for the clean value itself; every other double is read as the rational it is.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +81,14 @@ def activations(question: Question, witness: Witness) -> list[IntArray]:
 def replay(question: Question, witness: Witness) -> Replayed:
     """Checks a witness's shape, type, range and budget, and evaluates it exactly.
 
+    What is asked of levels is judged before the quantizer, by the input that the levels stand for.
+
     Raises:
         WitnessError: the witness is not a point of the question's region.
     """
+    _check_shape(question, witness)
+    if isinstance(question, LevelQuestion):
+        return replay(question.asked, question.input_of(_checked_levels(question.region, witness)))
     scores, changes = _evaluate(question, witness)
     most = question.region.max_pixels
     if most is not None and len(changes) > most:
@@ -104,11 +103,14 @@ def replay(question: Question, witness: Witness) -> Replayed:
     )
 
 
-def _evaluate(question: Question, witness: Witness) -> tuple[ScoreArray, list[Fraction]]:
+def _check_shape(question: Question, witness: Witness) -> None:
     if witness.shape != question.pixels.shape:
         raise WitnessError(
             f"a witness must have shape {question.pixels.shape}; got {witness.shape}"
         )
+
+
+def _evaluate(question: Question, witness: Witness) -> tuple[ScoreArray, list[Fraction]]:
     if question.threat.domain is Domain.GRID:
         return _evaluate_grid(question, witness)
     return _evaluate_box(question, witness)
@@ -116,13 +118,18 @@ def _evaluate(question: Question, witness: Witness) -> tuple[ScoreArray, list[Fr
 
 def _evaluate_grid(question: Question, witness: Witness) -> tuple[ScoreArray, list[Fraction]]:
     region = question.region
+    levels = _checked_levels(region, witness)
+    scores = question.network.scores(levels[None, :], region.denominator)[0]
+    changes = levels - region.clean
+    return scores, [Fraction(int(c), region.denominator) for c in changes[changes != 0]]
+
+
+def _checked_levels(region: Region, witness: Witness) -> IntArray:
     if not np.issubdtype(witness.dtype, np.integer):
         raise WitnessError(f"a witness on the grid must be integers; got {witness.dtype}")
     levels = witness.astype(np.int64)
     _check_range(levels, region.lower, region.upper)
-    scores = question.network.scores(levels[None, :], region.denominator)[0]
-    changes = levels - region.clean
-    return scores, [Fraction(int(c), region.denominator) for c in changes[changes != 0]]
+    return levels
 
 
 def _evaluate_box(question: Question, witness: Witness) -> tuple[ScoreArray, list[Fraction]]:
@@ -134,8 +141,7 @@ def _evaluate_box(question: Question, witness: Witness) -> tuple[ScoreArray, lis
         raise WitnessError("a witness on the box must be finite")
     _check_range(values, region.float_lower, region.float_upper)
     point = region.read(values)
-    clean = (Fraction(n, region.denominator) for n in region.clean.tolist())
-    changes = [p - c for p, c in zip(point, clean, strict=True) if p != c]
+    changes = [p - c for p, c in zip(point, region.exact_clean, strict=True) if p != c]
     return question.network.scores_at(point), changes
 
 

@@ -8,6 +8,7 @@ import tomli_w
 
 from bnnray.errors import JobError
 from bnnray.job import load_job
+from bnnray.network import Quantizer, Rounding
 
 JOBS = Path(__file__).parents[2] / "jobs"
 
@@ -122,6 +123,10 @@ def test_every_job_that_comes_along_is_valid(path):
         ("model.a.hidden=[10, 0]", r"model\[0\]\.hidden\[1\]: .*got 0"),
         ("model.a.train.epoch=3", r"model\[0\]\.train\.epoch: unknown key.*did you mean 'epochs'"),
         ("model.a.name='x y'", r"model\[0\]\.name: expected letters.*got 'x y'"),
+        ("model.a.quantize=0.3", r"model\[0\]\.quantize: .* 1 divided by a whole .*; got 0\.3"),
+        ("model.a.quantize=true", r"model\[0\]\.quantize: .*; got True"),
+        ("model.a.rounding=floor", r"model\[0\]: rounding only means something with quantize"),
+        ("model.b.quantize=0.1", r"model\[1\]: a model with a path .* leave out quantize"),
         ("data.dataset=mnits", r"data\.dataset: unknown data set 'mnits'; did you mean 'mnist'"),
         ("data.split=valid", r"data\.split: .*got 'valid'"),
         ("data.classes=[3]", r"data\.classes: expected at least two different labels.*got \[3\]"),
@@ -173,6 +178,23 @@ def test_the_papers_form_on_the_grid_is_refused(job_file):
         load_job(job_file(GOOD), [form, "threat.domain=grid"])
     assert "\n" not in str(e.value)
     assert "got domain" in str(e.value)
+
+
+@pytest.mark.parametrize("setting", ["attack.slow.formulation=paper", "attack.slow.minimize=linf"])
+def test_what_a_quantizer_rules_out_is_refused(job_file, setting):
+    load_job(job_file(GOOD), [setting])
+    with pytest.raises(JobError, match=r"toml: attack 'slow': .* begins? with a quantizer") as e:
+        load_job(job_file(GOOD), [setting, "model.a.quantize=0.1"])
+    assert "\n" not in str(e.value)
+
+
+def test_a_quantizer_is_written_as_it_was_given(job_file):
+    given = ["model.a.quantize=0.1", "model.a.rounding=floor"]
+    job = load_job(job_file(GOOD), given).job
+    assert job.model[0].quantizer == Quantizer(10, Rounding.FLOOR)
+    assert job.model[1].quantizer is None
+    assert job.dump()["model"][0]["quantize"] == "0.1"
+    assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
 
 
 @pytest.mark.parametrize("missing", ["name", "dataset", "epsilon", "[threat]"])

@@ -33,7 +33,7 @@ def digits():
     return load_dataset("digits", "train"), load_dataset("digits", "test")
 
 
-@pytest.fixture(scope="session", params=["mnist_2x100", "mnist_5x100"])
+@pytest.fixture(scope="session", params=["mnist_2x100", "mnist_5x100", "mnist_2x100_quantized"])
 def reference(request):
     """A network that was trained on MNIST and is kept with the tests."""
     return load_model(NETWORKS / f"{request.param}.bnn")

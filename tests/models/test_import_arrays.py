@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bnnray.errors import ModelError
 from bnnray.models import import_arrays, import_model
+from bnnray.network import Quantizer, Rounding
 
 LEVELS = 3
 
@@ -216,6 +217,41 @@ def test_what_is_wrong_is_refused_by_its_key(write, name):
     assert f"key {key}: expected" in text
     assert "net.npz" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("keys", "quantizer"),
+    [
+        ({"quantize": 0.5}, Quantizer(2)),
+        ({"quantize": "1/6", "rounding": "floor"}, Quantizer(6, Rounding.FLOOR)),
+        ({"quantize": np.float32(0.1), "rounding": "nearest"}, Quantizer(10)),
+    ],
+)
+def test_a_quantizer_comes_before_layer_0(write, keys, quantizer):
+    """Then thresholds of layer 0 are over its levels."""
+    network = import_arrays(write(arrays(**keys)))
+    assert network.quantizer == quantizer
+    behind = arrays(levels=quantizer.steps)
+    for numerators in itertools.product(range(LEVELS + 1), repeat=2):
+        levels = quantizer.levels(np.array(numerators), LEVELS)
+        scores = network.scores(np.array([numerators]), LEVELS)[0]
+        ours = [Fraction(int(s), network.output.denominator) for s in scores]
+        assert ours == forward(behind, levels)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"quantize": 0.3}, "1 divided by a whole number"),
+        ({"quantize": np.array([0.1])}, "expected a number or a text"),
+        ({"quantize": 0.1, "rounding": "up"}, "unknown rounding 'up'"),
+        ({"rounding": "floor"}, "beside the key 'quantize'"),
+    ],
+)
+def test_a_wrong_quantizer_is_refused(write, keys, message):
+    with pytest.raises(ModelError, match=message) as caught:
+        import_arrays(write(arrays(**keys)))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_conversion_that_float32_cannot_hold_is_refused(write):

@@ -7,6 +7,7 @@ import pytest
 
 from bnnray.errors import UsageError
 from bnnray.models import Architecture, Training, training_digest
+from bnnray.network import Quantizer
 
 
 def test_importing_models_does_not_import_torch():
@@ -55,6 +56,8 @@ def test_training_digest_covers_every_setting():
         training_digest(architecture, training, "b"),
         training_digest(Architecture(hidden=(10,)), training, "a"),
         training_digest(Architecture(hidden=(10, 10), output="affine"), training, "a"),
+        training_digest(Architecture(hidden=(10, 10), quantizer=Quantizer(10)), training, "a"),
+        training_digest(Architecture(hidden=(10, 10), quantizer=Quantizer(9)), training, "a"),
         *(
             training_digest(architecture, dataclasses.replace(training, **{key: value}), "a")
             for key, value in other.items()

@@ -14,7 +14,7 @@ from random_networks import networks
 from bnnray.errors import ModelError, StorageError
 from bnnray.models import Model, load_model, save_model
 from bnnray.models.storage import _checksum
-from bnnray.network import Dense, Network, OutputLayer, SignLayer
+from bnnray.network import Dense, Network, OutputLayer, Quantizer, Rounding, SignLayer
 
 RECORD = {"seed": 0, "loss": [1.25, 0.5], "nested": {"name": "x", "none": None}}
 
@@ -195,9 +195,37 @@ def test_contradictions_are_refused(file, change, message):
     assert str(file) in str(caught.value)
 
 
+@pytest.mark.parametrize("quantizer", [Quantizer(10), Quantizer(255, Rounding.FLOOR)])
+def test_a_quantizer_is_kept_in_a_format_of_its_own(tmp_path, quantizer):
+    path, plain = tmp_path / "quantized.bnn", small_model()
+    network = dataclasses.replace(plain.network, quantizer=quantizer)
+    save_model(dataclasses.replace(plain, network=network), path)
+    read = load_model(path)
+    assert read.network.quantizer == quantizer
+    assert read.digest == network.digest != plain.digest
+    with safetensors.safe_open(path, framework="numpy") as opened:
+        assert json.loads(opened.metadata()["bnnray"])["format"] == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d, t: d.update(format=2), "'quantizer' is missing"),
+        (lambda d, t: d.update(format=2, quantizer={"steps": 0, "rounding": "floor"}), "got 0"),
+        (lambda d, t: d.update(format=2, quantizer={"steps": 9, "rounding": "up"}), "'up'"),
+        (lambda d, t: d.update(format=2, quantizer=9), "contradicts itself"),
+        (lambda d, t: d.update(quantizer={"steps": 9, "rounding": "floor"}), "format 1"),
+    ],
+)
+def test_contradictions_about_a_quantizer_are_refused(file, change, message):
+    rewrite(file, change)
+    with pytest.raises(ModelError, match=message):
+        load_model(file)
+
+
 def test_a_newer_format_is_refused(file):
-    rewrite(file, lambda d, t: d.update(format=2))
-    with pytest.raises(ModelError, match="has model format 2; this bnnray reads 1"):
+    rewrite(file, lambda d, t: d.update(format=3))
+    with pytest.raises(ModelError, match="has model format 3; this bnnray reads 1 and 2"):
         load_model(file)
 
 

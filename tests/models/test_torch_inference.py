@@ -1,12 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from random_networks import cases
 
 from bnnray.errors import ModelError
 from bnnray.models.inference import SAFE_SUM, TorchNetwork, lowest_argmax
-from bnnray.network import Dense, Network, OutputLayer, SignLayer
+from bnnray.network import Dense, Network, OutputLayer, Quantizer, Rounding, SignLayer
 
 
 def one_unit(inputs, scale, shift, output=None):
@@ -40,6 +43,15 @@ def test_scores_are_the_exact_integers_or_refused(case):
             network.scores(torch.from_numpy(case.numerators))
     else:
         assert np.array_equal(network.scores(torch.from_numpy(case.numerators)).numpy(), exact)
+
+
+@settings(deadline=None)
+@given(cases(), st.integers(1, 20), st.sampled_from(Rounding))
+def test_torch_inference_passes_the_quantizer(case, steps, rounding):
+    exact = dataclasses.replace(case.network, quantizer=Quantizer(steps, rounding))
+    network = TorchNetwork(exact, case.levels)
+    predicted = network.predict(torch.from_numpy(case.numerators)).numpy()
+    assert np.array_equal(predicted, exact.predict(case.numerators, case.levels))
 
 
 def test_torch_inference_is_the_exact_network_on_all_of_mnist(reference, mnist_test):

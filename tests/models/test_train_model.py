@@ -17,6 +17,11 @@ from bnnray.models import (
     train_model,
     training_digest,
 )
+from bnnray.models import training as trainer
+from bnnray.models.export import export_network
+from bnnray.models.inference import TorchNetwork
+from bnnray.models.store import _samples
+from bnnray.network import Quantizer, Rounding
 
 ARCHITECTURE = Architecture(hidden=(64, 64))
 TRAINING = Training(epochs=20, batch_size=64)
@@ -109,6 +114,35 @@ def test_affine_outputs(digits):
     model = train_model(architecture, Training(epochs=10), *digits)
     assert model.network.output.is_affine
     assert model.record["test_accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("quantizer", [Quantizer(5), Quantizer(10, Rounding.FLOOR)])
+def test_a_quantized_network_is_trained_on_what_it_sees(digits, quantizer):
+    """Its accuracy is the exact one, and that of the training form on the quantized images."""
+    architecture = dataclasses.replace(ARCHITECTURE, quantizer=quantizer)
+    model = train_model(architecture, Training(epochs=10, batch_size=64), *digits)
+    assert model.network.quantizer == quantizer
+    assert model.record["test_accuracy"] == accuracy(model.network, digits[1]) > 0.8
+    assert model.record["architecture"]["quantizer"]["steps"] == quantizer.steps
+    images = digits[1].images.reshape(len(digits[1]), -1)
+    predicted = TorchNetwork(model.network, 16).predict(torch.tensor(images)).numpy()
+    assert float((predicted == digits[1].labels).mean()) == pytest.approx(
+        model.record["test_accuracy"]
+    )
+
+
+def test_training_form_and_export_agree_on_quantized_images(digits):
+    quantizer = Quantizer(10)
+    samples = _samples(digits[0], quantizer)
+    assert samples.levels == 10
+    assert int(samples.images.max()) == 10
+    architecture = dataclasses.replace(ARCHITECTURE, quantizer=quantizer)
+    trained = trainer.train(architecture, Training(epochs=3), samples)
+    network = export_network(trained.network, (8, 8), quantizer)
+    with torch.no_grad():
+        scores = trained.network.eval()(samples.images.float() / samples.levels)
+    images = digits[0].images.reshape(len(digits[0]), -1).astype(np.int64)
+    assert np.array_equal(network.scores(images, 16), scores.numpy())
 
 
 @pytest.mark.parametrize(("images", "batch_size"), [(2, 128), (129, 128), (5, 2)])

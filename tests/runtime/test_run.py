@@ -100,6 +100,33 @@ def local_run(tmp_path_factory):
     return result, listener
 
 
+def test_a_quantized_network_is_trained_attacked_and_read_again(job, tmp_path):
+    """Its witnesses are inputs within the budget, and a path brings the same rows."""
+    options = RunOptions(tmp_path / "runs", local=True)
+    quantized = ["model.net.quantize=0.1", "threat.domain=box", "threat.epsilon=[0.06]"]
+    first = run_job(job(*quantized), options, Listener()).folder
+    found = rows(first, f"{SAME}, epsilon")
+    assert len(found) == 8
+    assert all(row[9] <= row[-1] for row in found)
+    (file,) = first.models.glob("net-*.bnn")
+    again = (tmp_path / "job.toml").read_text().replace("hidden = [20, 12]", f'path = "{file}"')
+    (tmp_path / "job.toml").write_text(again.replace("train = { epochs = 4 }", ""))
+    by_path = job(*quantized[1:], "name=again")
+    second = run_job(by_path, options, Listener()).folder
+    assert rows(second, f"{SAME}, epsilon") == found
+    paper = job(*quantized[1:], "name=paper", "attack.milp.formulation=paper")
+    with pytest.raises(JobError, match=r"model 'net': attack 'milp': formulation"):
+        run_job(paper, options, Listener())
+    assert not (tmp_path / "runs" / "paper").exists()
+
+
+def test_a_grid_coarser_than_the_quantizer_is_refused_before_training(job, tmp_path):
+    listener = Listener()
+    with pytest.raises(JobError, match="model 'net': expected levels of at least 20"):
+        run_job(job("model.net.quantize=0.05"), RunOptions(tmp_path / "runs", local=True), listener)
+    assert listener.epochs == 0
+
+
 def rows(folder, columns=SAME):
     return query(folder, f"select {columns} from results order by key").rows
 

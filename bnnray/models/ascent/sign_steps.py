@@ -1,7 +1,8 @@
 """Steps by the sign of the gradient, all of one length: iterated FGSM (Khalil et al. 2018).
 
 A hidden unit of the network is sign(z), z = scale * a + shift; the surrogate puts another function
-of z in the sign's place.
+of z in the sign's place. Behind a quantizer the surrogate sees the levels that inputs round to, and
+the gradient passes that rounding unchanged.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from bnnray.models.ascent.climber import Step, product
 from bnnray.models.ascent.draws import Draws
 from bnnray.models.ascent.judge import Goals
 from bnnray.models.ascent.point import Point
+from bnnray.threat import LevelQuestion
 
 Activation = Callable[[Tensor, float], Tensor]
 
@@ -29,7 +31,9 @@ class SignSteps:
     def __init__(
         self, activation: Activation, points: Sequence[Point], length: float, device: str
     ) -> None:
-        network = points[0].question.network
+        question = points[0].question
+        network = question.network
+        self._steps = question.quantizer.steps if isinstance(question, LevelQuestion) else None
         self._activation = activation
         self._length = length
 
@@ -61,6 +65,8 @@ class SignSteps:
 
     def _scores(self, x: Tensor, width: float) -> Tensor:
         """(points, restarts, pixels) to (points, restarts, classes)."""
+        if self._steps is not None:
+            x = x + (torch.round(x * self._steps) / self._steps - x).detach()
         for weights, scale, shift in self._hidden:
             x = self._activation(product(x, weights) * scale + shift, width)
         sums = product(x, self._last)
