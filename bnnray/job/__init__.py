@@ -1,6 +1,6 @@
 """The job file and the units that it stands for."""
 
-from bnnray.job.load import LoadedJob, load_job
+from bnnray.job.load import LoadedJob, first_error, load_job
 from bnnray.job.spec import DataSpec, Job, ModelSpec, ThreatSpec, TrainSpec
 from bnnray.job.units import Unit, check_job, make_units, searches
 
@@ -13,6 +13,7 @@ __all__ = [
     "TrainSpec",
     "Unit",
     "check_job",
+    "first_error",
     "load_job",
     "make_units",
     "searches",

@@ -537,7 +537,7 @@ def test_a_signal_while_training_is_one_line_and_resumable(how, number, tmp_path
     assert not (tmp_path / "runs" / "digits" / "models").exists()
 
 
-MOMENTS = ["load_dataset", "read_models", "hold_lease", "_make_cluster", "make_units"]
+MOMENTS = ["prepare", "hold_lease", "_make_cluster", "make_units"]
 
 
 def signals_before(monkeypatch, moment: str, numbers: list[int]) -> None:
