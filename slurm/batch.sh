@@ -52,7 +52,8 @@ address_of_node() {
     fi
 }
 
-# Ports on this node that nobody has: as many as asked for, from a number of the job's own on.
+# Ports on this node that nobody has: as many as asked for, from a number of the job's own on. The
+# head's five come first, the sixth is for what every node has.
 free_ports() {
     "${PYTHON[@]}" -m bnnray.submit.ports "$SLURM_JOB_ID" "$1"
 }
@@ -78,9 +79,9 @@ ray_node() {
     memory=$(memory_of_node)
     store=$((memory / 10 < 100 ? 100 : memory / 10 > 2000 ? 2000 : memory / 10))
     while [ -z "$ending" ]; do
-        port=$(free_ports 1)
+        port=$(free_ports 6)
         ray start "$@" --block --disable-usage-stats --temp-dir="$temporary" \
-            --node-ip-address="$(address_of_node)" --dashboard-agent-listen-port="$port" \
+            --node-ip-address="$(address_of_node)" --dashboard-agent-listen-port="${port##* }" \
             --min-worker-port=0 --max-worker-port=0 --num-cpus="$SLURM_CPUS_PER_TASK" \
             --num-gpus="${SLURM_GPUS_ON_NODE:-0}" --memory=$(((memory - store) * 1000000)) \
             --object-store-memory=$((store * 1000000)) &
@@ -173,7 +174,7 @@ step -N1 -n1 -w "$SLURMD_NODENAME" -- --head --port="${ports[0]}" --dashboard-ho
 head=$!
 until ray health-check --address "$RAY_ADDRESS" >/dev/null 2>&1; do
     [ -z "$ended" ] || leave 75
-    alive "$head" || { again=1; say "Ray did not start: $SLURM_JOB_ID.nodes.log says why"; leave 3; }
+    alive "$head" || { say "Ray did not start: $SLURM_JOB_ID.nodes.log says why"; leave 3; }
     [ "$SECONDS" -lt "$START_SECONDS" ] || { say "Ray did not start in time"; leave 3; }
     pause 1
 done

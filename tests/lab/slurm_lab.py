@@ -99,8 +99,10 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         if self._init is not None:
             assert self._init.stdin is not None
+            assert self._init.stdout is not None
             self._init.stdin.close()  # the lab's first process ends, and with it all others
             self._init.wait(timeout=30)
+            self._init.stdout.close()
         shutil.rmtree(self.base, ignore_errors=True)
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -149,13 +151,14 @@ class Lab:
 
     def _start(self) -> None:
         inside = [sys.executable, str(Path(__file__).resolve()), INIT, str(self.base)]
-        self._init = subprocess.Popen(
-            ["unshare", *NAMESPACES, "--fork", "--mount-proc", "--kill-child", *inside],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self.base / "init.log").open("w"),
-            text=True,
-        )
+        with (self.base / "init.log").open("w") as log:
+            self._init = subprocess.Popen(
+                ["unshare", *NAMESPACES, "--fork", "--mount-proc", "--kill-child", *inside],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         self._expect("ready")
         children = Path(f"/proc/{self._init.pid}/task/{self._init.pid}/children").read_text()
         self._pid = int(children.split()[0])
