@@ -40,8 +40,9 @@ pause() {
     wait "$!"
 }
 
-ray() {
-    "${PYTHON[@]}" -m ray.scripts.scripts "$@"
+# Whether Ray's head answers; one whose node is lost gives no answer at all.
+head_answers() {
+    timeout 20 "${PYTHON[@]}" -m ray.scripts.scripts health-check --address "$RAY_ADDRESS" >/dev/null 2>&1
 }
 
 address_of_node() {
@@ -80,7 +81,7 @@ ray_node() {
     store=$((memory / 10 < 100 ? 100 : memory / 10 > 2000 ? 2000 : memory / 10))
     while [ -z "$ending" ]; do
         port=$(free_ports 6)
-        ray start "$@" --block --disable-usage-stats --temp-dir="$temporary" \
+        "${PYTHON[@]}" -m ray.scripts.scripts start "$@" --block --disable-usage-stats --temp-dir="$temporary" \
             --node-ip-address="$(address_of_node)" --dashboard-agent-listen-port="${port##* }" \
             --min-worker-port=0 --max-worker-port=0 --num-cpus="$SLURM_CPUS_PER_TASK" \
             --num-gpus="${SLURM_GPUS_ON_NODE:-0}" --memory=$(((memory - store) * 1000000)) \
@@ -89,7 +90,7 @@ ray_node() {
         [ -z "$ending" ] || break
         say "Ray ended on this node"
         [ "$1" != --head ] || break
-        ray health-check --address "$RAY_ADDRESS" >/dev/null 2>&1 || head_lost
+        head_answers || head_lost
         pause 2
     done
     rm -rf "$temporary"
@@ -104,9 +105,9 @@ await() {
 
 # With the head's node the batch script may be lost, and then nobody else is left to say so.
 head_lost() {
-    pause 30
+    pause 15
     [ -z "$ending" ] || return
-    ray health-check --address "$RAY_ADDRESS" >/dev/null 2>&1 && return
+    head_answers && return
     ending=1
     if [ "$BNNRAY_TRY" -lt "$BNNRAY_REQUEUES" ]; then
         say "the head's node is lost: this node asks Slurm to run the job again"
@@ -121,7 +122,7 @@ head_lost() {
 step() {
     local options=() functions
     while [ "$1" != -- ]; do options+=("$1") && shift; done
-    functions=$(declare -f say alive pause ray address_of_node free_ports memory_of_node \
+    functions=$(declare -f say alive pause head_answers address_of_node free_ports memory_of_node \
         ray_node await head_lost; declare -p PYTHON)
     shift
     exec srun --overlap --no-kill --kill-on-bad-exit=0 --wait=0 --ntasks-per-node=1 \
@@ -140,12 +141,20 @@ trap 'again=1; drain "as Slurm asked"' USR1
 trap 'again=; drain "as bnnray cancel asked"' USR2
 trap 'ended=1; leave 75' TERM
 
-# Ends what this script has started, and nothing else of this user.
+# Ends what this script has started, and nothing else of this user: the workers first, as they tell
+# the head that they go.
 down() {
-    local step
-    for step in $head $workers; do kill -TERM "$step" 2>/dev/null; done
-    for step in $head $workers; do wait "$step" 2>/dev/null; done
     rm -f "$RAY_AUTH_TOKEN_PATH" "$BNNRAY_LOGS/$SLURM_JOB_ID.dashboard"
+    end_step 1 "$workers"
+    end_step 0 "$head"
+}
+
+# A step by its number and its srun. TERM to srun itself would have it kill the step.
+end_step() {
+    [ -n "$2" ] && alive "$2" || return 0
+    scancel --signal=TERM "$SLURM_JOB_ID.$1" 2>/dev/null
+    for _ in {1..15}; do alive "$2" && sleep 1; done
+    kill -TERM "$2" 2>/dev/null # a node that was lost never answers
 }
 
 leave() {
@@ -172,7 +181,7 @@ export DASHBOARD_METRIC_PORT=${ports[3]} AUTOSCALER_METRIC_PORT=${ports[4]}
 step -N1 -n1 -w "$SLURMD_NODENAME" -- --head --port="${ports[0]}" --dashboard-host="$host" \
     --dashboard-port="${ports[1]}" --ray-client-server-port="${ports[2]}" &
 head=$!
-until ray health-check --address "$RAY_ADDRESS" >/dev/null 2>&1; do
+until head_answers; do
     [ -z "$ended" ] || leave 75
     alive "$head" || { say "Ray did not start: $SLURM_JOB_ID.nodes.log says why"; leave 3; }
     [ "$SECONDS" -lt "$START_SECONDS" ] || { say "Ray did not start in time"; leave 3; }

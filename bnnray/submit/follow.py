@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,8 +91,7 @@ def follow_log(submitted: Submitted, path: Path) -> Iterator[str]:
     Raises:
         SlurmError: Slurm does not answer.
     """
-    asked = time.monotonic()
-    position, over = 0, False
+    asked, position, over = -math.inf, 0, False
     while True:
         text, position = _read_from(path, position)
         if text:

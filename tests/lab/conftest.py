@@ -11,7 +11,7 @@ import pytest
 from campaign import Campaign
 from slurm_lab import Lab, missing
 
-TRAIN = ["train", "digits", "--hidden", "20,12", "--epochs", "4", "-o", "net.bnn"]
+TRAIN = ["train", "digits", "--hidden", "100,100", "--epochs", "2", "-o", "net.bnn"]
 
 
 @pytest.fixture(scope="session")

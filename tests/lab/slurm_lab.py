@@ -304,6 +304,36 @@ def _do(*command: str) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
 
 
+def quickstart() -> int:
+    """Submits the quick start to a lab and shows what comes of it; its exit code."""
+    why = missing()
+    if why:
+        print(why, file=sys.stderr)
+        return 3
+    root = Path(__file__).parents[2]
+    bnnray = [sys.executable, "-m", "bnnray.cli.main"]
+    with Lab() as lab:
+        for line in (
+            "sinfo -N -l",
+            "bnnray submit jobs/quickstart.toml --site lab --wait",
+            "bnnray status quickstart",
+            "bnnray logs quickstart",
+        ):
+            print(f"\n$ {line}", flush=True)
+            words = line.split()
+            command = bnnray + words[1:] if words[0] == "bnnray" else words
+            code = subprocess.run(
+                lab.command(["env", "--chdir", str(root), *command]),
+                env=lab.environment(),
+                check=False,
+            ).returncode
+            if code:
+                return code
+    return 0
+
+
 if __name__ == "__main__":
     if sys.argv[1] == INIT:
         _Init(Path(sys.argv[2])).serve()
+    elif sys.argv[1] == "quickstart":
+        sys.exit(quickstart())
