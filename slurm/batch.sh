@@ -125,7 +125,7 @@ step() {
     functions=$(declare -f say alive pause head_answers address_of_node free_ports memory_of_node \
         ray_node await head_lost; declare -p PYTHON)
     shift
-    exec srun --overlap --no-kill --kill-on-bad-exit=0 --wait=0 --ntasks-per-node=1 \
+    exec srun --export=ALL --overlap --no-kill --kill-on-bad-exit=0 --wait=0 --ntasks-per-node=1 \
         --cpus-per-task="$SLURM_CPUS_PER_TASK" "${options[@]}" \
         bash -uc "$functions; ray_node \"\$@\"" ray_node "$@" >>"$BNNRAY_LOGS/$SLURM_JOB_ID.nodes.log" 2>&1
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import math
 import time
@@ -14,6 +15,9 @@ from bnnray.submit.slurm import SlurmJob, end_job, find_job, signal_batch
 
 POLL_SECONDS = 10.0
 TAIL_SECONDS = 0.5
+PATIENCE = 30
+"""How many times in a row Slurm may give no answer."""
+
 DASHBOARD_PORT = 8265
 DRAIN = "USR2"
 """To a batch script: drain, and do not run again."""
@@ -86,11 +90,8 @@ def read_log(submitted: Submitted, path: Path) -> str:
 
 
 def follow_log(submitted: Submitted, path: Path) -> Iterator[str]:
-    """One of a job's logs as it grows, until the job is gone; what is there comes at once.
-
-    Raises:
-        SlurmError: Slurm does not answer.
-    """
+    """One of a job's logs as it grows, until Slurm says that the job is over; what is there comes
+    at once."""
     asked, position, over = -math.inf, 0, False
     while True:
         text, position = _read_from(path, position)
@@ -100,7 +101,7 @@ def follow_log(submitted: Submitted, path: Path) -> Iterator[str]:
             return
         time.sleep(0 if over else TAIL_SECONDS)
         if not over and time.monotonic() - asked >= POLL_SECONDS:
-            asked, over = time.monotonic(), _is_over(find_job(submitted.job))
+            asked, over = time.monotonic(), _is_known_to_be_over(submitted.job)
 
 
 def wait_for_end(submitted: Submitted, tell: Callable[[SlurmJob], None]) -> int:
@@ -114,16 +115,9 @@ def wait_for_end(submitted: Submitted, tell: Callable[[SlurmJob], None]) -> int:
         Interrupted: it was ended before its driver was.
         SlurmError: Slurm did not answer many times over.
     """
-    state, silent = "", 0
+    state = ""
     while True:
-        try:
-            job, silent = find_job(submitted.job), 0
-        except SlurmError:
-            silent += 1
-            if silent == PATIENCE:
-                raise
-            time.sleep(POLL_SECONDS)
-            continue
+        job = _ask_patiently(submitted.job)
         if job is not None and job.state != state:
             tell(job)
             state = job.state
@@ -132,7 +126,12 @@ def wait_for_end(submitted: Submitted, tell: Callable[[SlurmJob], None]) -> int:
         time.sleep(POLL_SECONDS if state == "RUNNING" else POLL_SECONDS / 5)
 
 
-PATIENCE = 30
+def _ask_patiently(job: str) -> SlurmJob | None:
+    for _ in range(PATIENCE - 1):
+        with contextlib.suppress(SlurmError):
+            return find_job(job)
+        time.sleep(POLL_SECONDS)
+    return find_job(job)
 
 
 def _exit_code(submitted: Submitted, state: str) -> int:
@@ -143,6 +142,13 @@ def _exit_code(submitted: Submitted, state: str) -> int:
             f"command goes on; see {submitted.log}"
         )
     return code
+
+
+def _is_known_to_be_over(job: str) -> bool:
+    try:
+        return _is_over(find_job(job))
+    except SlurmError:
+        return False
 
 
 def _is_over(job: SlurmJob | None) -> bool:

@@ -140,7 +140,7 @@ step() {
     functions=$(declare -f say alive pause head_answers address_of_node free_ports memory_of_node \
         ray_node await head_lost; declare -p PYTHON)
     shift
-    exec srun --overlap --no-kill --kill-on-bad-exit=0 --wait=0 --ntasks-per-node=1 \
+    exec srun --export=ALL --overlap --no-kill --kill-on-bad-exit=0 --wait=0 --ntasks-per-node=1 \
         --cpus-per-task="$SLURM_CPUS_PER_TASK" "${options[@]}" \
         bash -uc "$functions; ray_node \"\$@\"" ray_node "$@" >>"$BNNRAY_LOGS/$SLURM_JOB_ID.nodes.log" 2>&1
 }
@@ -167,7 +167,7 @@ down() {
 # A step by its number and its srun. TERM to srun itself would have it kill the step.
 end_step() {
     [ -n "$2" ] && alive "$2" || return 0
-    scancel --signal=TERM "$SLURM_JOB_ID.$1"
+    scancel --signal=TERM "$SLURM_JOB_ID.$1" 2>/dev/null
     for _ in {1..15}; do alive "$2" && sleep 1; done
     kill -TERM "$2" 2>/dev/null # a node that was lost never answers
 }
