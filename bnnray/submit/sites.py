@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from platformdirs import user_config_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+)
 
 from bnnray.attacks import Count, Seconds
 from bnnray.errors import SiteError, unknown_name
@@ -19,6 +27,9 @@ from bnnray.submit.times import parse_time
 
 PREFIX = "site."
 """Of the places that ``--set`` changes in a profile and not in the job."""
+
+
+LONGEST_SCRATCH = 25
 
 
 def _read_bytes(value: Any) -> Any:
@@ -36,7 +47,17 @@ def _check_line(value: str) -> str:
     return value
 
 
+def _check_scratch(value: str) -> str:
+    if not value.startswith("/") or len(value.encode()) > LONGEST_SCRATCH:
+        raise ValueError(
+            f"expected a folder from / on, of at most {LONGEST_SCRATCH} bytes, as the paths of "
+            "Ray's sockets below it must not be longer than 107"
+        )
+    return value
+
+
 Line = Annotated[str, BeforeValidator(_check_line)]
+Scratch = Annotated[Line, AfterValidator(_check_scratch)]
 Bytes = Annotated[
     Annotated[int, Field(strict=True, ge=2**30)],
     BeforeValidator(_read_bytes),
@@ -85,7 +106,7 @@ class Site(BaseModel):
     python: Line | None = None
     apptainer: Line | None = None
     apptainer_options: tuple[Line, ...] = ()
-    scratch: Line = "/tmp"
+    scratch: Scratch = "/tmp"
     interface: Line = ""
     login_host: Line | None = None
     requeue: bool = True

@@ -51,7 +51,8 @@ pause() {
 
 # Whether Ray's head answers; one whose node is lost gives no answer at all.
 head_answers() {
-    timeout 20 "${PYTHON[@]}" -m ray.scripts.scripts health-check --address "$RAY_ADDRESS" >/dev/null 2>&1
+    timeout 20 "${PYTHON[@]}" -m ray.scripts.scripts health-check --address "$RAY_ADDRESS" \
+        >/dev/null 2>&1
 }
 
 address_of_node() {
@@ -90,9 +91,10 @@ ray_node() {
     store=$((memory / 10 < 100 ? 100 : memory / 10 > 2000 ? 2000 : memory / 10))
     while [ -z "$ending" ]; do
         port=$(free_ports 6)
-        "${PYTHON[@]}" -m ray.scripts.scripts start "$@" --block --disable-usage-stats --temp-dir="$temporary" \
-            --node-ip-address="$(address_of_node)" --dashboard-agent-listen-port="${port##* }" \
-            --min-worker-port=0 --max-worker-port=0 --num-cpus="$SLURM_CPUS_PER_TASK" \
+        "${PYTHON[@]}" -m ray.scripts.scripts start "$@" --block --disable-usage-stats \
+            --temp-dir="$temporary" --node-ip-address="$(address_of_node)" \
+            --dashboard-agent-listen-port="${port##* }" --min-worker-port=0 --max-worker-port=0 \
+            --num-cpus="$SLURM_CPUS_PER_TASK" \
             --num-gpus="${SLURM_GPUS_ON_NODE:-0}" --memory=$(((memory - store) * 1000000)) \
             --object-store-memory=$((store * 1000000)) &
         await "$!"
@@ -136,7 +138,8 @@ step() {
     shift
     exec srun --export=ALL --overlap --no-kill --kill-on-bad-exit=0 --wait=0 --ntasks-per-node=1 \
         --cpus-per-task="$SLURM_CPUS_PER_TASK" "${options[@]}" \
-        bash -uc "$functions; ray_node \"\$@\"" ray_node "$@" >>"$BNNRAY_LOGS/$SLURM_JOB_ID.nodes.log" 2>&1
+        bash -uc "$functions; ray_node \"\$@\"" ray_node "$@" \
+        >>"$BNNRAY_LOGS/$SLURM_JOB_ID.nodes.log" 2>&1
 }
 
 head='' workers='' driver='' again='' ended=''

@@ -16,6 +16,8 @@ from bnnray.submit.sites import Site, load_site
 GOLDEN = Path(__file__).parents[1] / "golden"
 NASTY = 'it\'s a "place" of 100% $HOME `id` \\ & more'
 
+SCRATCH = '/it\'s "a $HOME" `id`'
+
 PLAIN = Submission(
     name="mine",
     folder=Path("/shared/me/runs/mine"),
@@ -52,7 +54,7 @@ SUBMISSIONS = {
         folder=Path("/shared") / NASTY / "a+b_c.d-e",
         work=Path("/shared") / NASTY,
         data_dir=Path("/data") / NASTY,
-        site=site("generic", account=NASTY, scratch=f"/scratch/{NASTY}", interface=NASTY),
+        site=site("generic", account=NASTY, scratch=SCRATCH, interface=NASTY),
         options=(f"--comment={NASTY}", "--nice=100"),
         resume=f"bnnray submit {NASTY}",
         environment={"BNNRAY_DATA": NASTY},
@@ -90,7 +92,7 @@ def test_values_survive_bash():
     assert done.stdout.splitlines()[:9] == [
         str(submission.folder),
         str(submission.work),
-        f"/scratch/{NASTY}",
+        SCRATCH,
         NASTY,
         f"bnnray submit {NASTY}",
         NASTY,

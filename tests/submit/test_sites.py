@@ -50,6 +50,8 @@ def test_the_example_shows_every_key(project):
         ('memory = "lots"', 'memory: expected a size such as "2GiB" or "500MiB"; got \'lots\''),
         ('time = "soon"', "time: expected a time limit as Slurm writes it"),
         ('partition = "a\\nb"', "partition: expected one line; got 'a\\nb'"),
+        ('scratch = "tmp"', "scratch: expected a folder from / on"),
+        ('scratch = "/a/folder/with/a/long/name"', "must not be longer than 107"),
         ("cores", "is not valid TOML"),
     ],
 )
