@@ -117,12 +117,14 @@ await() {
     child=''
 }
 
-# With the head's node the batch script may be lost, and then nobody else is left to say so.
+# With the head's node the batch script may be lost, and then nobody else is left to say so; its srun,
+# which takes what this node says to a file, is lost too.
 head_lost() {
     pause 15
     [ -z "$ending" ] || return
     head_answers && return
     ending=1
+    exec >>"$BNNRAY_LOGS/slurm-$SLURM_JOB_ID.out" 2>&1
     if [ "$BNNRAY_TRY" -lt "$BNNRAY_REQUEUES" ]; then
         say "the head's node is lost: this node asks Slurm to run the job again"
         scontrol requeue "$SLURM_JOB_ID"

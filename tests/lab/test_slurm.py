@@ -133,7 +133,7 @@ def test_the_head_s_node_is_lost_and_the_job_is_run_again(campaign):
     campaign.wait_for_restart()
     campaign.wait_for_end()
     campaign.check_complete()
-    assert "this node asks Slurm to run the job again" in campaign.node_log
+    assert "this node asks Slurm to run the job again" in campaign.log
 
 
 def test_two_jobs_of_a_user_share_their_nodes(lab, home):
