@@ -140,13 +140,16 @@ def _plan(plan: Plan) -> dict[str, Any]:
 def _wait(submitted: Submitted) -> None:
     from bnnray.submit import tunnel, wait_for_end
 
-    told = set()
+    told: set[str] = set()
 
     def tell(job: SlurmJob) -> None:
-        print(job, file=sys.stderr, flush=True)
-        if submitted.dashboard and job.nodes not in told:
-            told.add(job.nodes)
-            print(f"dashboard: {tunnel(submitted)}", file=sys.stderr, flush=True)
+        news = {job.state: str(job)}
+        if submitted.dashboard is not None:
+            news["dashboard"] = tunnel(submitted)
+        for line in (text for what, text in news.items() if what not in told):
+            print(line, file=sys.stderr, flush=True)
+        told.clear()
+        told.update(news)
 
     code = wait_for_end(submitted, tell)
     if code:

@@ -109,7 +109,7 @@ def wait_for_end(submitted: Submitted, tell: Callable[[SlurmJob], None]) -> int:
 
     Args:
         submitted: the job.
-        tell: called when Slurm's word for its state changes.
+        tell: called at each look with what Slurm says.
 
     Raises:
         Interrupted: it was ended before its driver was.
@@ -118,7 +118,7 @@ def wait_for_end(submitted: Submitted, tell: Callable[[SlurmJob], None]) -> int:
     state = ""
     while True:
         job = _ask_patiently(submitted.job)
-        if job is not None and job.state != state:
+        if job is not None:
             tell(job)
             state = job.state
         if _is_over(job):

@@ -17,7 +17,7 @@ from campaign import Campaign
 from slurm_lab import NODES
 
 pytestmark = pytest.mark.timeout(420)
-LONG = 60
+LONG = 36
 """Points of a job that is not over before it is disturbed."""
 
 
@@ -85,7 +85,7 @@ def test_a_job_is_cancelled_and_goes_on_when_submitted_again(campaign):
 
 
 def test_the_time_limit_drains_and_the_job_is_run_again(campaign):
-    campaign.submit(points=90)
+    campaign.submit(points=75)
     campaign.wait_for_work()
     campaign.lab.run("scontrol", "update", f"JobId={campaign.job}", "TimeLimit=2")
     campaign.wait_for_restart()
@@ -154,7 +154,9 @@ def test_two_jobs_of_a_user_share_their_nodes(lab, home):
 def ray_of_another_user(lab, tmp_path) -> Iterator[None]:
     """Somebody else's Ray with all its defaults on the first node."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
-    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+    who = ["--reuid=65534", "--regid=65534", "--clear-groups"]
+    reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # root's Python
+    as_nobody = ["setpriv", *who, *reads, *command]
     environment = lab.environment(
         HOME="/mnt", RAY_AUTH_MODE="disabled", RAY_USAGE_STATS_ENABLED="0"
     )
@@ -197,8 +199,6 @@ def test_what_sbatch_refuses_is_shown_whole(campaign):
         in done.stderr
     )
     assert "Invalid partition name specified" in done.stderr
-    done = campaign.submit("--nodes", "9", check=False)
-    assert (done.returncode, "Traceback" in done.stderr) == (3, False)
 
 
 def test_a_folder_with_every_sign_in_its_name(lab, home):
