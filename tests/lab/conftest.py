@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +37,3 @@ def campaign(lab: Lab, home: Path, request: pytest.FixtureRequest) -> Iterator[C
     campaign = Campaign(lab, home, request.node.name.removeprefix("test_").split("[")[0])
     yield campaign
     campaign.end()
-
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
