@@ -1,6 +1,8 @@
 # make quickstart    set up and run a first job, in about two minutes on two cores
 # make test          set up and pass the tests; the real data sets are read from BNNRAY_DATA
 # make test-faults   kill, fill up and take away what a run needs, and look at what is left
+# make lab           a real Slurm of three nodes on this machine, and the first job on it; needs root
+# make test-lab      what may happen to a job on Slurm, tried there
 # make check         style, types and the import rules
 # make docs          write docs/results.md anew
 # make TORCH_ARGS='--index-url URL' ...   take torch from another index, such as PyTorch's for CPUs
@@ -12,18 +14,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: quickstart test test-faults check format docs clean
+.PHONY: quickstart test test-faults lab test-lab check format docs clean
 
 quickstart: $(READY)
 	$(BIN)/bnnray run jobs/quickstart.toml
 
 test: $(READY)
 	$(BIN)/bnnray warmup
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults --ignore tests/lab
 
 test-faults: $(READY)
 	$(BIN)/bnnray warmup
 	$(BIN)/python -m pytest tests/faults
+
+lab: $(READY)
+	tests/lab/install.sh
+	$(BIN)/python tests/lab/slurm_lab.py quickstart
+
+test-lab: $(READY)
+	tests/lab/install.sh
+	$(BIN)/bnnray warmup
+	$(BIN)/python -m pytest tests/lab
 
 check: $(READY)
 	$(BIN)/ruff format --check .

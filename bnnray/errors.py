@@ -3,6 +3,7 @@
     BnnrayError
     ├── UsageError              2    an argument or option (also a ValueError)
     │   ├── JobError            2    the job file
+    │   ├── SiteError           2    a site profile or a batch template
     │   ├── ModelError          2    a model that is foreign, damaged or does not fit
     │   └── RunFolderError      2    a run folder that belongs to something else
     ├── SetupError              3    the machine around bnnray (also a RuntimeError)
@@ -10,6 +11,7 @@
     │   ├── LicenceError        3    no solver licence
     │   │   └── ModelTooLarge   3    more variables or rows than the licence admits
     │   ├── ProcessError        3    a slot's process that cannot be started
+    │   ├── SlurmError          3    Slurm is away or refuses
     │   └── StorageError        3    a folder that cannot be written
     ├── WitnessError                 a claimed witness that is not in the threat's region
     ├── ProofError              4    a proof that does not prove what it claims
@@ -41,6 +43,10 @@ class JobError(UsageError):
     """The job file has an unknown key, a wrong type or an impossible value."""
 
 
+class SiteError(UsageError):
+    """A site profile has an unknown key or an impossible value, or is not there."""
+
+
 class ModelError(UsageError):
     """A model file is foreign, damaged, or does not fit the data."""
 
@@ -69,6 +75,10 @@ class ModelTooLarge(LicenceError):
 
 class ProcessError(SetupError):
     """A process of a slot cannot be started."""
+
+
+class SlurmError(SetupError):
+    """Slurm does not answer, or refuses with the reason that the message holds."""
 
 
 class StorageError(SetupError):

@@ -31,6 +31,7 @@ ORDER = [
     "report",
     "job",
     "runtime",
+    "submit",
     "cli",
 ]
 """A part may import the parts before it; see docs/architecture.md."""
@@ -46,10 +47,10 @@ HOMES = {
     "duckdb": ("results/query.py", "results/reading.py"),
     "sklearn": "datasets/digits.py",
     "numba": "exact/kernels",
-    "platformdirs": ("datasets", "exact/kernels/compile.py"),
-    "pydantic": ("attacks", "job"),
+    "platformdirs": ("datasets", "exact/kernels/compile.py", "submit/sites.py"),
+    "pydantic": ("attacks", "job", "submit/sites.py"),
     "threadpoolctl": "runtime/slot_process.py",
-    "tomli_w": "runtime/run.py",
+    "tomli_w": ("runtime/run.py", "submit/submit.py"),
     "typer": "cli",
     "rich": "cli",
 }

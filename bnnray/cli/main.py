@@ -8,13 +8,18 @@ import traceback
 import typer
 
 from bnnray.cli import (
+    cancel,
     check_proof,
     compact,
     config,
+    dashboard,
     import_,
+    init,
+    logs,
     query,
     run,
     status,
+    submit,
     train,
     version,
     warmup,
@@ -32,13 +37,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("submit", context_settings={"allow_extra_args": True})(submit.submit)
 app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.command("cancel")(cancel.cancel)
+app.command("dashboard")(dashboard.dashboard)
 app.command("query")(query.query)
 app.command("compact")(compact.compact)
 app.command("check-proof")(check_proof.check_proof)
 app.command("train")(train.train)
 app.command("import")(import_.import_)
 app.command("config")(config.config)
+app.command("init")(init.init)
 app.command("warmup")(warmup.warmup)
 app.command("version")(version.version)
 

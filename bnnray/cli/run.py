@@ -36,6 +36,11 @@ def run(
     fail_on_error: Annotated[
         int, typer.Option(min=0, help="Exit with 1 if more units than this fail.")
     ] = 0,
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes of the Ray cluster to wait for.")] = 1,
+    min_nodes: Annotated[
+        int, typer.Option(min=1, help="Begin with as few when the wait is over.")
+    ] = 1,
+    node_wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for nodes.")] = 300.0,
 ) -> None:
     """Run a job; the same command again does what is left.
 
@@ -46,7 +51,7 @@ def run(
     from bnnray.cli.progress import RunBars
     from bnnray.errors import Interrupted
     from bnnray.job import load_job
-    from bnnray.runtime import Rerun, RunOptions, run_job
+    from bnnray.runtime import NodeWait, Rerun, RunOptions, run_job
 
     loaded = load_job(job, overrides or [])
     options = RunOptions(
@@ -56,6 +61,7 @@ def run(
         address=address,
         grace=grace,
         rerun=Rerun(rerun),
+        nodes=NodeWait(nodes, min_nodes, node_wait),
     )
     with RunBars() as bars:
         result = run_job(loaded.job, options, bars)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +19,9 @@ from bnnray.cli.warn import LEFT_OUT, warn_of_damaged
 
 if TYPE_CHECKING:
     from bnnray.report import AttackStatus, RunStatus
+    from bnnray.submit import SlurmJob
 
+SLURM_SECONDS = 20.0
 SILENT_SECONDS = 60.0
 """A living driver has given a sign by then."""
 
@@ -31,7 +35,9 @@ def status(
     ] = False,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 5.0,
 ) -> None:
-    """Show how far a run is, from its files alone: also from another machine, also afterwards.
+    """Show how far a run is, from its files: also from another machine, also afterwards.
+
+    Where it was submitted to Slurm, also what Slurm says about its job, if it answers.
 
     Example: bnnray status quickstart --watch
     """
@@ -40,13 +46,14 @@ def status(
 
     folder = find_run(run, Path(runs_dir))
     warned: set[Path] = set()
+    queue = _Queue(folder.path)
 
-    def look() -> RunStatus:
+    def look() -> Look:
         found = run_status(folder)
         new = [p for p in found.problems if p.path not in warned]
         warn_of_damaged(new, LEFT_OUT)
         warned.update(p.path for p in new)
-        return found
+        return Look(found, queue.ask())
 
     if not watch:
         _print_json(look(), indent=2) if as_json else _print_table(look())
@@ -57,18 +64,40 @@ def status(
         _repeat(look, interval, show)
 
 
-def _repeat(
-    look: Callable[[], RunStatus], interval: float, show: Callable[[RunStatus], None]
-) -> None:
+@dataclass(frozen=True)
+class Look:
+    """How far a run is, and what Slurm says about its job."""
+
+    status: RunStatus
+    job: SlurmJob | None
+
+
+class _Queue:
+    """Asks Slurm about a run's job, and not more often than Slurm likes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._asked = -math.inf
+        self._said: SlurmJob | None = None
+
+    def ask(self) -> SlurmJob | None:
+        if time.monotonic() - self._asked >= SLURM_SECONDS:
+            from bnnray.submit import slurm_state
+
+            self._said, self._asked = slurm_state(self._folder), time.monotonic()
+        return self._said
+
+
+def _repeat(look: Callable[[], Look], interval: float, show: Callable[[Look], None]) -> None:
     while True:
         found = look()
         show(found)
-        if _is_over(found):
+        if _is_over(found.status):
             return
         time.sleep(interval)
 
 
-def _redraw(look: Callable[[], RunStatus], interval: float) -> None:
+def _redraw(look: Callable[[], Look], interval: float) -> None:
     from rich.live import Live
 
     with Live(auto_refresh=False) as live:
@@ -81,25 +110,31 @@ def _is_over(found: RunStatus) -> bool:
     return found.all_done and gone
 
 
-def _print_json(found: RunStatus, indent: int | None = None) -> None:
-    print(json.dumps(found.as_json(), indent=indent), flush=True)
+def _print_json(found: Look, indent: int | None = None) -> None:
+    slurm = None if found.job is None else found.job.as_json()
+    print(json.dumps({**found.status.as_json(), "slurm": slurm}, indent=indent), flush=True)
 
 
-def _print_table(found: RunStatus) -> None:
+def _print_table(found: Look) -> None:
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(_page(found))
 
 
-def _print_line(found: RunStatus) -> None:
-    print(f"{found.run}: {_driver(found)}; {_counts(found)}", flush=True)
+def _print_line(look: Look) -> None:
+    found = look.status
+    job = f"; {look.job}" if look.job else ""
+    print(f"{found.run}: {_driver(found)}; {_counts(found)}{job}", flush=True)
 
 
-def _page(found: RunStatus) -> Any:
+def _page(look: Look) -> Any:
     from rich.console import Group
     from rich.text import Text
 
+    found = look.status
     parts = [Text(f"{found.run}: {_driver(found)}", style="bold"), Text(_counts(found))]
+    if look.job is not None:
+        parts += [Text(str(look.job))]
     if found.attacks:
         parts += [Text(), _table(found)]
     if found.archived_rows:
@@ -144,7 +179,7 @@ def _driver(found: RunStatus) -> str:
     if driver.dead:
         return f"{driver.holder} died; the same bnnray run goes on"
     age = driver.seconds_since_sign_of_life
-    sign = f"last sign of life {_duration(age)} ago"
+    sign = f"last sign of life {duration(age)} ago"
     if age > SILENT_SECONDS:
         sign += ", it may be dead"
     return f"run by {driver.holder} ({sign})"
@@ -163,7 +198,7 @@ def _counts(found: RunStatus) -> str:
     if found.state == "running" and found.left:
         text += f"; {found.per_minute.recent:.1f} a minute"
     if found.eta_seconds is not None:
-        text += f", about {_duration(found.eta_seconds)} to go"
+        text += f", about {duration(found.eta_seconds)} to go"
     return text
 
 
@@ -177,7 +212,8 @@ def _errors(found: RunStatus) -> list[Any]:
     return lines
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words, such as "5 min"."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     if seconds < 7200:

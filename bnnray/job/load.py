@@ -130,7 +130,7 @@ def _check(table: Table, path: Path) -> Job:
     try:
         job = Job.model_validate(table)
     except ValidationError as error:
-        raise _first_error(error, Job, str(path)) from None
+        raise first_error(error, Job, str(path)) from None
     for what, entries in (("model", job.model), ("attack", job.attack)):
         names = [entry.name for entry in entries]
         twice = sorted({n for n in names if names.count(n) > 1})
@@ -150,10 +150,10 @@ def _attack(entry: Any, place: str) -> AttackSettings:
     try:
         return model.model_validate(entry)
     except ValidationError as error:
-        raise _first_error(error, model, place, ".", entry) from None
+        raise first_error(error, model, place, ".", entry) from None
 
 
-def _first_error(
+def first_error(
     error: ValidationError,
     model: type[BaseModel],
     prefix: str,

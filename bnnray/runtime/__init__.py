@@ -1,6 +1,16 @@
 """Running a job: the driver, the keepers of slots, and the executors."""
 
+from bnnray.runtime.nodes import NodeWait
+from bnnray.runtime.prepare import prepare
 from bnnray.runtime.rerun import Rerun
 from bnnray.runtime.run import RunListener, RunOptions, RunResult, run_job
 
-__all__ = ["Rerun", "RunListener", "RunOptions", "RunResult", "run_job"]
+__all__ = [
+    "NodeWait",
+    "Rerun",
+    "RunListener",
+    "RunOptions",
+    "RunResult",
+    "prepare",
+    "run_job",
+]

@@ -94,6 +94,10 @@ class Place:
 class Cluster(Protocol):
     """Workers that train networks and run shards."""
 
+    def nodes(self) -> int:
+        """How many nodes are there now."""
+        ...
+
     def train(
         self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
     ) -> Model:

@@ -26,6 +26,9 @@ class LocalCluster:
         self._running: dict[Future[ShardDone], Shard] = {}
         self._places: list[Place] = []
 
+    def nodes(self) -> int:
+        return 1
+
     def train(
         self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
     ) -> Model:

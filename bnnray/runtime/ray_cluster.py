@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import socket
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -26,6 +27,8 @@ from bnnray.runtime.remote_sink import RemoteSink
 
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 10.0
+CONNECT_ATTEMPTS = 5
+CONNECT_PAUSE = 2.0
 OWN = "local"
 """Ray's word for a cluster of one's own."""
 
@@ -49,20 +52,14 @@ class RayCluster:
         # Without an address Ray would join whatever cluster last started on this machine.
         address = address or os.environ.get("RAY_ADDRESS") or OWN
         _check_reachable(address)
-        try:
-            ray.init(
-                address=address,
-                include_dashboard=False if address == OWN else None,
-                log_to_driver=False,
-                logging_level="ERROR",
-                namespace="bnnray",
-            )
-        except Exception as error:  # Ray raises of its own, of gRPC's and of the system's kinds
-            raise _unreachable(address, error) from error
+        _connect(ray, address)
         self._model: Any = None
         self._context: Any = None
         self._fleet: Fleet | None = None
         self._returned: queue.SimpleQueue[tuple[Shard, Place, Future[Any]]] = queue.SimpleQueue()
+
+    def nodes(self) -> int:
+        return sum(1 for node in self._ray.nodes() if node["Alive"])
 
     def train(
         self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
@@ -173,6 +170,26 @@ def _on_node(node: str) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return NodeAffinitySchedulingStrategy(node, soft=False)
+
+
+def _connect(ray: Any, address: str) -> None:
+    """A head that has just begun answers before its node does: then Ray gives up at once."""
+    for attempt in range(CONNECT_ATTEMPTS):
+        try:
+            ray.init(
+                address=address,
+                include_dashboard=False if address == OWN else None,
+                log_to_driver=False,
+                logging_level="ERROR",
+                namespace="bnnray",
+            )
+            return
+        except Exception as error:  # Ray raises of its own, of gRPC's and of the system's kinds
+            ray.shutdown()
+            last = attempt == CONNECT_ATTEMPTS - 1
+            if last or address == OWN or not isinstance(error, ConnectionError):
+                raise _unreachable(address, error) from error
+            time.sleep(CONNECT_PAUSE)
 
 
 def _check_reachable(address: str) -> None:

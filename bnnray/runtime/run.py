@@ -11,10 +11,9 @@ from typing import Protocol
 
 import tomli_w
 
-from bnnray.attacks import AttackSettings
-from bnnray.datasets import Dataset, load_dataset
-from bnnray.errors import LicenceError, StorageError
-from bnnray.job import Job, Unit, check_job, make_units
+from bnnray.datasets import Dataset
+from bnnray.errors import StorageError
+from bnnray.job import Job, Unit, make_units
 from bnnray.models import EpochRecord, Model
 from bnnray.network import Network
 from bnnray.results import Problem, Record, RunFolder, repair
@@ -24,12 +23,13 @@ from bnnray.runtime.drain import Drain, draining
 from bnnray.runtime.driver import Done, Driver
 from bnnray.runtime.lease import HeldLease, LeasedSink, hold_lease
 from bnnray.runtime.local import LocalCluster
-from bnnray.runtime.networks import read_models, trained_models, training_splits
+from bnnray.runtime.networks import trained_models
+from bnnray.runtime.nodes import ONE_NODE, NodeWait, wait_for_nodes
+from bnnray.runtime.prepare import prepare
 from bnnray.runtime.provenance import provenance, versions
 from bnnray.runtime.rerun import Rerun
 from bnnray.runtime.resume import resume, write_units
 from bnnray.runtime.session import Session
-from bnnray.solvers import check_licence
 
 BEFORE = "before anything was attacked; the same command starts again"
 
@@ -45,6 +45,7 @@ class RunOptions:
         address: of a running Ray cluster.
         grace: seconds that running units get after a drain was asked for.
         rerun: what is done again, beside the units without a row.
+        nodes: of the Ray cluster to wait for.
     """
 
     runs_dir: Path
@@ -53,6 +54,7 @@ class RunOptions:
     address: str | None = None
     grace: float = 10.0
     rerun: Rerun = Rerun.FAILED
+    nodes: NodeWait = ONE_NODE
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,7 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
         BnnrayError: what is wrong and what to do; nothing is half-written.
     """
     with draining() as drain:
-        data = load_dataset(job.data.dataset, job.data.split, options.data_dir, job.data.classes)
-        check_job(job, data)
-        splits = training_splits(job, data, options.data_dir)
-        models = read_models(job, data)
-        _check_licences(job)
+        prepared = prepare(job, options.data_dir)
         drain.check(BEFORE)
         folder = RunFolder(options.runs_dir / job.name)
         folder.claim(job.name)
@@ -109,11 +107,13 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
             drain.check(BEFORE)
             with closing(_make_cluster(options)) as cluster:
                 drain.check(BEFORE)
+                wait_for_nodes(cluster, options.nodes, listener.note, lambda: drain.check(BEFORE))
                 session = Session(folder, job.name)
                 run = _Run(job, options, listener, folder, session, lease, cluster, drain)
-                models |= run.train(splits)
+                models = {**prepared.models, **run.train(prepared.splits)}
                 lease.check()
-                return run.attack(data, {name: model.network for name, model in models.items()})
+                networks = {name: model.network for name, model in models.items()}
+                return run.attack(prepared.data, networks)
 
 
 def _make_cluster(options: RunOptions) -> Cluster:
@@ -201,16 +201,3 @@ class _Run:
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:
     folder.write_text("job.toml", tomli_w.dumps(job.dump()))
     write_units(folder, units, job.resources.memory)
-
-
-def _check_licences(job: Job) -> None:
-    wanting = [a.name for a in job.attack if any(map(_wants_gurobi, a.searches))]
-    if wanting:
-        try:
-            check_licence()
-        except LicenceError as error:
-            raise LicenceError(f"attack {wanting[0]!r}: {error}") from None
-
-
-def _wants_gurobi(settings: AttackSettings) -> bool:
-    return getattr(settings, "backend", None) == "gurobi"

@@ -16,8 +16,8 @@ import typer.testing
 from bnnray.cli.main import app
 
 COMMANDS = [
-    "run", "status", "query", "compact", "check-proof", "train", "import", "config", "warmup",
-    "version"
+    "run", "submit", "status", "logs", "cancel", "dashboard", "query", "compact", "check-proof",
+    "train", "import", "config", "init", "warmup", "version"
 ]  # fmt: skip
 
 JOB = """
