@@ -48,6 +48,8 @@ HOMES = {
     "numba": "exact/kernels",
     "platformdirs": ("datasets", "exact/kernels/compile.py"),
     "pydantic": ("attacks", "job"),
+    "matplotlib": "report",
+    "jinja2": "report/html.py",
     "threadpoolctl": "runtime/slot_process.py",
     "tomli_w": "runtime/run.py",
     "typer": "cli",
@@ -111,6 +113,8 @@ def test_the_command_line_and_the_package_load_nothing_heavy():
         "numpy",
         "numba",
         "pydantic",
+        "matplotlib",
+        "pandas",
     ]
     code = f"import sys, bnnray, bnnray.cli.main; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ from bnnray.results.batches import Batch, Buffer, Record, write_batch
 from bnnray.results.compact import Compaction, compact
 from bnnray.results.folder import RunFolder, find_run
 from bnnray.results.parts import Problem
-from bnnray.results.query import Answer, queries, query
+from bnnray.results.query import Answer, Tables, queries, query, read
 from bnnray.results.repair import repair
 from bnnray.results.schema import SCHEMA_VERSION, TABLES, Column
 from bnnray.results.sink import MemorySink, ParquetSink, Sink
@@ -25,10 +25,12 @@ __all__ = [
     "Record",
     "RunFolder",
     "Sink",
+    "Tables",
     "compact",
     "find_run",
     "queries",
     "query",
+    "read",
     "repair",
     "take_back",
     "tidy",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bnnray.errors import RunFolderError, UsageError
 from bnnray.results.folder import RunFolder
@@ -15,6 +15,8 @@ from bnnray.results.parts import Parts, Place, Problem, check_parts, sound_parts
 from bnnray.results.reading import damaged_inside, one_line, reader
 from bnnray.results.schema import DETAILS, PARTED, TABLES, arrow_schema
 from bnnray.verdicts import FAILED
+
+T = TypeVar("T")
 
 TRIES = 10
 """How often a query starts anew because a file was replaced under it."""
@@ -102,6 +104,14 @@ class Tables:
         """The rows that a statement gives."""
         return self.connection.execute(sql).fetchall()
 
+    def arrow(self, sql: str) -> Any:
+        """The same as a pyarrow table."""
+        return self.connection.sql(sql).to_arrow_table()
+
+    def add(self, name: str, table: Any) -> None:
+        """Makes a pyarrow table one more table for SQL."""
+        self.connection.register(name, table)
+
 
 def query(run: RunFolder, sql: str) -> Answer:
     """Runs one SQL statement over the run's tables.
@@ -128,12 +138,21 @@ def queries(run: RunFolder, statements: Sequence[str]) -> list[Answer]:
         UsageError: DuckDB refuses a statement.
         RunFolderError: a file cannot be read, or files are replaced again and again.
     """
+    return read(run, lambda tables: [_answer(run, tables, sql) for sql in statements])
+
+
+def read(run: RunFolder, work: Callable[[Tables], T]) -> T:
+    """Gives a run's tables to a function, anew where a file is replaced under it.
+
+    Raises:
+        RunFolderError: a file cannot be read, or files are replaced again and again.
+    """
     for _ in range(TRIES - 1):
         try:
-            return _ask(run, statements)
+            return _try(run, work)
         except Replaced:
             continue
-    return _ask(run, statements)
+    return _try(run, work)
 
 
 @contextmanager
@@ -164,6 +183,8 @@ def connect(run: RunFolder, keys: Collection[str] | None = None) -> Iterator[Tab
             problems = tuple(problem for parts in every.values() for problem in parts.problems)
             yield Tables(connection, files, problems)
         except duckdb.Error as error:
+            if isinstance(error, _wrong_statements()):
+                raise
             _raise_if_replaced(run, files)
             _raise_if_damaged(files)
             raise RunFolderError(
@@ -172,9 +193,9 @@ def connect(run: RunFolder, keys: Collection[str] | None = None) -> Iterator[Tab
             ) from None
 
 
-def _ask(run: RunFolder, statements: Sequence[str]) -> list[Answer]:
+def _try(run: RunFolder, work: Callable[[Tables], T]) -> T:
     with connect(run) as tables:
-        return [_answer(run, tables, sql) for sql in statements]
+        return work(tables)
 
 
 def _answer(run: RunFolder, tables: Tables, sql: str) -> Answer:
