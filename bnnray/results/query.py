@@ -31,22 +31,27 @@ file_row_number desc
 """The best row of a key comes first: the newest that did not fail, else the newest. A session does
 no unit twice, and its number tells new from old even where clocks differ or are set back."""
 
-PICKED = f"""
-create table best_results as
-select key, finished_at, filename, file_row_number from live_results
-qualify row_number() over (partition by key order by {ORDER}) = 1;
-create table counted_results as select b.*, u.model from best_results b
-join (select key, any_value(model) as model from units group by key) u using (key);
+REPEATED = "select count(*) > count(distinct key) from live_results"
+
+PLACES = "select key, finished_at, filename, file_row_number from live_results"
+BEST = f"{PLACES} qualify row_number() over (partition by key order by {ORDER}) = 1"
+
+PICKED = """
+create table job_units as select key, any_value(model) as model from units group by key;
+create {kind} best_results as {best};
+create {kind} counted_results as
+select b.*, u.model from best_results b join job_units u using (key);
 """
 """The place of the best row of each key, and of those of the job's units alone, with the name that
 their model has in the job now: a key has the network's digest, so a row outlives a renaming."""
 
 RESULTS = """
 create view results as select {columns} from (
-    select r.* replace (coalesce(c.model, r.model) as model)
-    from live_results r join counted_results c using (filename, file_row_number)
+    select r.* replace (coalesce(u.model, r.model) as model)
+    from live_results r {only_best} join job_units u using (key)
 )
 """
+ONLY_BEST = "semi join best_results using (filename, file_row_number)"
 
 ALL = """
 create view all_{table} as select {columns} from live_{table}
@@ -256,13 +261,26 @@ def _make_views(connection: Any, every: dict[str, Parts], keys: Collection[str] 
     if keys is not None:
         register_keys(connection, "unit_keys", keys)
         connection.execute("create view units as select key, null as model from unit_keys")
-    connection.execute(PICKED)
-    connection.execute(RESULTS.format(columns=_columns("results")))
+    _pick(connection, lasting=keys is not None)
     connection.execute(ARCHIVED.format(columns=_columns("archived")))
     for table in PARTED:
         connection.execute(ALL.format(table=table, columns=_columns(table)))
     for table in DETAILS:
         connection.execute(DETAIL.format(table=table, columns=_columns(table)))
+
+
+def _pick(connection: Any, *, lasting: bool) -> None:
+    """Makes the view ``results``. Where no key has two rows, as is the rule, nothing is sorted.
+
+    Args:
+        connection: with the views of the files.
+        lasting: whether the best rows will be asked for again and again.
+    """
+    ((repeated,),) = connection.execute(REPEATED).fetchall()
+    kind = "table" if lasting or repeated else "view"
+    connection.execute(PICKED.format(kind=kind, best=BEST if repeated else PLACES))
+    only_best = ONLY_BEST if repeated else ""
+    connection.execute(RESULTS.format(columns=_columns("results"), only_best=only_best))
 
 
 def register_keys(connection: Any, name: str, keys: Collection[str]) -> None:

@@ -31,8 +31,8 @@ PER_DECADE = 16
 
 SQL = """
 with steps as (
-    select scope, model, epsilon, attack, t.key, t.objective / r.objective_max as value,
-           lag(value) over (partition by t.key order by t.seconds, t.objective) as before,
+    select scope, model, epsilon, attack, t.objective / r.objective_max as value,
+           lag(value) over (partition by r.number order by t.seconds, t.objective) as before,
            greatest(0, ceil(log10(greatest(t.seconds, {first}) / {first}) * {per_decade} - 1e-9))
                as step
     from trace t join rows r on t.key = r.key
