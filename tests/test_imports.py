@@ -31,6 +31,7 @@ ORDER = [
     "report",
     "job",
     "runtime",
+    "api",
     "cli",
 ]
 """A part may import the parts before it; see docs/architecture.md."""
@@ -49,6 +50,7 @@ HOMES = {
     "platformdirs": ("datasets", "exact/kernels/compile.py"),
     "pydantic": ("attacks", "job"),
     "matplotlib": "report",
+    "polars": "api",
     "jinja2": "report/html.py",
     "threadpoolctl": "runtime/slot_process.py",
     "tomli_w": "runtime/run.py",

@@ -1,5 +1,6 @@
 """The job file and the units that it stands for."""
 
+from bnnray.job.listing import ListedJob, list_jobs
 from bnnray.job.load import LoadedJob, load_job
 from bnnray.job.spec import DataSpec, Job, ModelSpec, ThreatSpec, TrainSpec
 from bnnray.job.units import Unit, check_job, make_units, searches
@@ -7,12 +8,14 @@ from bnnray.job.units import Unit, check_job, make_units, searches
 __all__ = [
     "DataSpec",
     "Job",
+    "ListedJob",
     "LoadedJob",
     "ModelSpec",
     "ThreatSpec",
     "TrainSpec",
     "Unit",
     "check_job",
+    "list_jobs",
     "load_job",
     "make_units",
     "searches",

@@ -20,7 +20,8 @@ NOT_ASKED = f"status <> '{Status.SKIPPED}'"
 
 ROWS = """
 create temp table rows as
-select row_number() over () as number, scope, key, question, model, model_digest, point, epsilon, attack, verdict, proof, status,
+select row_number() over () as number, scope, key, question, model, model_digest, point, epsilon,
+       attack, verdict, proof, status,
        coalesce(flipped, false) as flipped, coalesce(correct, false) as correct, r.tie,
        objective, bound, objective_max, normalized, minimize, seconds, time_limit
 from results r join scopes s on {same}

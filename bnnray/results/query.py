@@ -18,6 +18,8 @@ from bnnray.verdicts import FAILED
 
 T = TypeVar("T")
 
+NO_QUERY = 'expected a query, such as "select * from results"; got none'
+
 TRIES = 10
 """How often a query starts anew because a file was replaced under it."""
 
@@ -130,10 +132,25 @@ def query(run: RunFolder, sql: str) -> Answer:
         UsageError: DuckDB refuses the statement.
         RunFolderError: a file cannot be read, or files are replaced again and again.
     """
-    if not sql.strip():
-        raise UsageError('expected a query, such as "select * from results"; got none')
-    (answer,) = queries(run, [sql])
+    (answer,) = queries(run, [_some(sql)])
     return answer
+
+
+def query_table(run: RunFolder, sql: str) -> tuple[Any, tuple[Problem, ...]]:
+    """The same as a pyarrow table, and the files that were left out.
+
+    Raises:
+        UsageError: DuckDB refuses the statement.
+        RunFolderError: a file cannot be read, or files are replaced again and again.
+    """
+    asked = _some(sql)
+    return read(run, lambda tables: _table(run, tables, asked))
+
+
+def _some(sql: str) -> str:
+    if not sql.strip():
+        raise UsageError(NO_QUERY)
+    return sql
 
 
 def queries(run: RunFolder, statements: Sequence[str]) -> list[Answer]:
@@ -204,12 +221,27 @@ def _try(run: RunFolder, work: Callable[[Tables], T]) -> T:
 
 
 def _answer(run: RunFolder, tables: Tables, sql: str) -> Answer:
-    import duckdb
-
-    try:
+    with _asking(run, tables):
         cursor = tables.connection.execute(sql)
         columns = tuple(d[0] for d in cursor.description or ())
         return Answer(columns, tuple(cursor.fetchall()), tables.problems)
+
+
+def _table(run: RunFolder, tables: Tables, sql: str) -> Any:
+    with _asking(run, tables):
+        found = tables.connection.sql(sql)
+        if found is None:
+            raise UsageError(NO_QUERY)
+        return found.to_arrow_table(), tables.problems
+
+
+@contextmanager
+def _asking(run: RunFolder, tables: Tables) -> Iterator[None]:
+    """Says whose fault it is where DuckDB refuses a statement."""
+    import duckdb
+
+    try:
+        yield
     except duckdb.Error as error:
         if not isinstance(error, _wrong_statements()):
             _raise_if_replaced(run, tables.files)

@@ -16,8 +16,8 @@ import typer.testing
 from bnnray.cli.main import app
 
 COMMANDS = [
-    "run", "status", "query", "compact", "check-proof", "train", "import", "config", "warmup",
-    "version"
+    "run", "status", "query", "report", "show", "compare", "export", "list", "jobs", "compact",
+    "check-proof", "train", "import", "config", "warmup", "version"
 ]  # fmt: skip
 
 JOB = """
