@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from records import add, new_run, record, write_units
+from known_runs import add, list_units, make_run, unit
 
 import bnnray
 from bnnray.api.ask import as_pixels
@@ -117,16 +117,14 @@ def test_float32_images_are_read_as_levels(model):
 
 @pytest.fixture
 def run(tmp_path):
-    folder = new_run(tmp_path / "job")
-    write_units(folder, "a", "b")
-    add(folder, record("a"), record("b"))
-    return folder
+    units = [unit(n, point=n) for n in range(2)]
+    return make_run(tmp_path / "job", units, {u["key"]: [(0.0, 1), (0.5, 2)] for u in units})
 
 
 @pytest.mark.parametrize(("frames", "kind"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)])
 def test_load_gives_frames(run, frames, kind):
     found = bnnray.load(run.path, frames=frames)
-    for table, rows in [(found.results, 2), (found.trace, 4), (found.witnesses, 2)]:
+    for table, rows in [(found.results, 2), (found.trace, 4), (found.witnesses, 0)]:
         assert isinstance(table, kind)
         assert len(table) == rows
     assert list(found.query("select count(*) as n from results")["n"]) == [2]
@@ -146,12 +144,12 @@ def test_load_finds_runs_by_name(run, monkeypatch):
 
 def test_a_run_is_read_while_it_is_written(run):
     """Each look sees whole batches, and never fewer rows than the one before."""
-    keys = [f"k{n}" for n in range(30)]
-    write_units(run, "a", "b", *keys)
+    units = [unit(n, point=n) for n in range(32)]
+    list_units(run, units)
 
     def write() -> None:
-        for key in keys:
-            add(run, record(key))
+        for one in units[2:]:
+            add(run, [one])
 
     writer = threading.Thread(target=write)
     writer.start()

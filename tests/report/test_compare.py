@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from runs import FLIP, ROBUST, make_run, unit
+from known_runs import FLIP, ROBUST, make_run, unit
 
 from bnnray.report import compare, make_report
 

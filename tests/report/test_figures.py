@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from runs import FLIP, ROBUST, make_run, unit
+from known_runs import FLIP, ROBUST, make_run, unit
 
 from bnnray.network import Dense, Network, OutputLayer, SignLayer
 from bnnray.report import make_report

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import FLIP, ROBUST, make_run, unit
+from known_runs import FLIP, ROBUST, make_run, unit
 
 from bnnray.report import Report, make_report
 

@@ -1,7 +1,7 @@
 """The numbers that papers print, from rows with known answers."""
 
 import pytest
-from runs import FLIP, ROBUST, make_run, unit
+from known_runs import FLIP, ROBUST, make_run, unit
 
 from bnnray.report import WORST_CASE, statistics
 

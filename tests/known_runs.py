@@ -32,16 +32,28 @@ def unit(number: int, **changes: Any) -> dict[str, Any]:
     return {"question": "-".join(map(str, asked)), **row}
 
 
-def make_run(path: Path, units: list[dict[str, Any]], traces: dict[str, Any] | None = None):
+def make_run(
+    path: Path, units: list[dict[str, Any]], traces: dict[str, Any] | None = None
+) -> RunFolder:
     """A run of these rows; traces are (seconds, objective) by key."""
     run = RunFolder(path)
     run.claim(path.name)
     run.write_provenance({"job": path.name, "versions": {"bnnray": "0"}, "command": ["bnnray"]})
-    write_table(run.units, "units", [{c.name: u.get(c.name) for c in UNITS} for u in units])
+    list_units(run, units)
+    add(run, units, traces)
+    return run
+
+
+def add(run: RunFolder, units: list[dict[str, Any]], traces: dict[str, Any] | None = None) -> None:
+    """Writes one more part of finished units."""
     sink = ParquetSink(run.path)
     sink.append([_record(u, (traces or {}).get(u["key"], ())) for u in units])
     sink.flush()
-    return run
+
+
+def list_units(run: RunFolder, units: list[dict[str, Any]]) -> None:
+    """Makes these the job's units, finished or not."""
+    write_table(run.units, "units", [{c.name: u.get(c.name) for c in UNITS} for u in units])
 
 
 def _record(row: dict[str, Any], trace: Any) -> Record:
