@@ -76,7 +76,7 @@ def first(context: typer.Context) -> None:
 def main() -> None:
     """Runs the command line; a user's mistake is one line and its exit code, never a traceback."""
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False, prog_name="bnnray"))
     except BnnrayError as error:
         if isinstance(error, BugError):
             _report_bug()
@@ -95,7 +95,7 @@ def main() -> None:
 
 def _refuse(error: Any) -> None:
     """A wrong command or option: one line."""
-    context = error.ctx
+    context = getattr(error, "ctx", None)
     asked = "bnnray" if context is None or not context.parent else f"bnnray {context.info_name}"
     print(f"bnnray: {error.format_message().rstrip('.')} (see {asked} --help)", file=sys.stderr)
     sys.exit(error.exit_code)
