@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from bnnray.errors import UsageError, unknown_name
+from bnnray.errors import SetupError, UsageError, unknown_name
 from bnnray.network import Network
 from bnnray.report import AttackStatistics, Originals, Report, Scope, make_report, statistics
 from bnnray.report import run_status as status_of
@@ -65,13 +65,10 @@ class Run:
         Raises:
             UsageError: DuckDB refuses the statement.
             RunFolderError: a file cannot be read.
+            SetupError: polars is asked for and not installed.
         """
         table, _ = query_table(self.folder, sql)
-        if self._frames == "pandas":
-            return table.to_pandas()
-        import polars
-
-        return polars.from_arrow(table)
+        return table.to_pandas() if self._frames == "pandas" else _polars(table)
 
     @cached_property
     def networks(self) -> Mapping[str, Network]:
@@ -136,6 +133,16 @@ def load(
     place = Path(runs_dir or os.environ.get("BNNRAY_RUNS") or "runs")
     found = find_run(os.fspath(run), place)
     return Run(found, frames, None if data_dir is None else Path(data_dir))
+
+
+def _polars(table: Any) -> Any:
+    try:
+        import polars
+    except ImportError:
+        raise SetupError(
+            'frames = "polars" needs polars, which is not installed: pip install polars'
+        ) from None
+    return polars.from_arrow(table)
 
 
 def _cell(value: float | None) -> str:

@@ -21,7 +21,6 @@ COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK, YELLOW)
 """Okabe and Ito (2008), Color universal design: told apart whatever the colour vision."""
 
 LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -60,13 +59,11 @@ class Look:
     Args:
         colour: as #RRGGBB.
         line: a style of matplotlib, which changes where the colours begin again.
-        mark: of points.
         hatch: of bars; empty for the first attacks.
     """
 
     colour: str
     line: Literal["-", "--", ":", "-."]
-    mark: str
     hatch: str
 
     @property
@@ -95,7 +92,7 @@ def make_palette(attacks: Sequence[str]) -> Palette:
 def _look(number: int) -> Look:
     again, place = divmod(number, len(COLOURS))
     hatch = ("", "////", "....", "xxxx")[again % 4]
-    return Look(COLOURS[place], LINES[again % len(LINES)], MARKS[place], hatch)
+    return Look(COLOURS[place], LINES[again % len(LINES)], hatch)
 
 
 @contextmanager

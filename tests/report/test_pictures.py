@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import bnnray
 from bnnray.datasets import load_dataset
 from bnnray.errors import UsageError
 from bnnray.job import load_job
@@ -126,6 +127,11 @@ def test_exported_arrays_are_the_inputs(run, tmp_path):
     if np.array_equal(whole, np.rint(whole)):
         predicted = model.network.predict(whole.astype(np.int64), 16)
         assert np.array_equal(predicted, found["adversarial_class"])
+
+
+def test_load_gives_the_networks_that_were_attacked(run):
+    (model,) = run.models.glob("*.bnn")
+    assert bnnray.load(run.path).networks["net"].digest == load_model(model).digest
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 2, 3), (4, 4, 1), (9,), (7,)])

@@ -8,7 +8,7 @@ mean of squares, and so for the spread.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -112,26 +112,23 @@ def curve_pages(campaign: Campaign, labels: dict[str, str]) -> list[Page[Curves]
     for scope, model, epsilon, attack, longest, points, steps in campaign.tables.fetch(sql):
         curve = _curve(labels[attack], attack, int(points), longest, steps)
         found.setdefault(scope, {}).setdefault((model, epsilon), []).append(curve)
-    order = [(m, place) for m in campaign.models for place in sorted(_epsilons(found))]
     pages = []
     for scope, by_place in sorted(found.items()):
-        panels = [
-            CurvePanel(model, epsilon, _sorted(by_place[model, epsilon], labels))
-            for model, epsilon in order
-            if (model, epsilon) in by_place
-        ]
-        title = campaign.scopes[scope].title
+        title, panels = campaign.scopes[scope].title, _panels(by_place, campaign.models, labels)
         pages += [Page(title, Curves(tuple(some))) for some in paged(panels)]
     return pages
 
 
-def _epsilons(found: dict[int, dict[tuple[str, float], list[Curve]]]) -> set[float]:
-    return {epsilon for places in found.values() for _, epsilon in places}
-
-
-def _sorted(curves: Iterable[Curve], labels: Sequence[str] | dict[str, str]) -> tuple[Curve, ...]:
-    order = list(labels)
-    return tuple(sorted(curves, key=lambda c: order.index(c.attack)))
+def _panels(
+    by_place: dict[tuple[str, float], list[Curve]], models: Sequence[str], labels: dict[str, str]
+) -> list[CurvePanel]:
+    """By model, budget and attack, as the job lists them."""
+    attacks = list(labels)
+    places = sorted(by_place, key=lambda place: (models.index(place[0]), place[1]))
+    return [
+        CurvePanel(*place, tuple(sorted(by_place[place], key=lambda c: attacks.index(c.attack))))
+        for place in places
+    ]
 
 
 def _curve(
