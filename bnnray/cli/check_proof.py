@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from bnnray.cli.options import DEFAULT_RUNS, DataDir, RunsDir
+from bnnray.cli.options import DEFAULT_RUNS, DataDir, RunName, RunsDir
 
 
 def check_proof(
-    run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
+    run: RunName,
     keys: Annotated[
         list[str] | None, typer.Argument(help="Keys of units, or how they begin; all if none.")
     ] = None,

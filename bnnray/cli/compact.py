@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from bnnray.cli.options import DEFAULT_RUNS, RunsDir
+from bnnray.cli.options import DEFAULT_RUNS, RunName, RunsDir
 from bnnray.cli.warn import warn_of_damaged
 
 
 def compact(
-    run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
+    run: RunName,
     runs_dir: RunsDir = DEFAULT_RUNS,
 ) -> None:
     """Merge the many files of a run into few; what is in them stays the same.

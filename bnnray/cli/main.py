@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from typing import Any
 
 import typer
 
@@ -11,13 +12,19 @@ from bnnray.cli import (
     cancel,
     check_proof,
     compact,
+    compare,
     config,
     dashboard,
+    export,
     import_,
     init,
+    jobs,
+    list_,
     logs,
     query,
+    report,
     run,
+    show,
     status,
     submit,
     train,
@@ -30,7 +37,7 @@ app = typer.Typer(
     name="bnnray",
     help="Attack and verify binarized neural networks: thousands of searches with cutoffs, on Ray.",
     epilog="Start with: bnnray run jobs/quickstart.toml",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     add_completion=True,
     rich_markup_mode="markdown",
@@ -43,6 +50,12 @@ app.command("logs")(logs.logs)
 app.command("cancel")(cancel.cancel)
 app.command("dashboard")(dashboard.dashboard)
 app.command("query")(query.query)
+app.command("report")(report.report)
+app.command("show")(show.show)
+app.command("compare")(compare.compare)
+app.command("export")(export.export)
+app.command("list")(list_.list_)
+app.command("jobs")(jobs.jobs)
 app.command("compact")(compact.compact)
 app.command("check-proof")(check_proof.check_proof)
 app.command("train")(train.train)
@@ -53,22 +66,49 @@ app.command("warmup")(warmup.warmup)
 app.command("version")(version.version)
 
 
+FIRST = """\
+bnnray attacks and verifies binarized neural networks.
+
+  bnnray jobs                          the job files at hand
+  bnnray run jobs/quickstart.toml      run one: about a minute, no download
+  bnnray report quickstart             its statistics and figures as one HTML file
+
+bnnray --help lists every command, bnnray COMMAND --help explains one."""
+
+
+@app.callback()
+def first(context: typer.Context) -> None:
+    """Attack and verify binarized neural networks: thousands of searches with cutoffs, on Ray."""
+    if context.invoked_subcommand is None:
+        typer.echo(FIRST)
+
+
 def main() -> None:
     """Runs the command line; a user's mistake is one line and its exit code, never a traceback."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False, prog_name="bnnray"))
     except BnnrayError as error:
         if isinstance(error, BugError):
             _report_bug()
         print(f"bnnray: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output, such as head, has seen enough
-    except Exception:
+    except Exception as error:
+        if hasattr(error, "format_message"):  # a wrong command or option, whatever typer calls it
+            _refuse(error)
         _report_bug()
         sys.exit(BnnrayError.exit_code)
+
+
+def _refuse(error: Any) -> None:
+    """A wrong command or option: one line."""
+    context = getattr(error, "ctx", None)
+    asked = "bnnray" if context is None or not context.parent else f"bnnray {context.info_name}"
+    print(f"bnnray: {error.format_message().rstrip('.')} (see {asked} --help)", file=sys.stderr)
+    sys.exit(error.exit_code)
 
 
 def _report_bug() -> None:

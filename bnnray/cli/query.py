@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import json
-import math
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bnnray.cli.options import DEFAULT_RUNS, RunsDir
+from bnnray.cli.options import DEFAULT_RUNS, RunName, RunsDir
+from bnnray.cli.output import AsJson, print_json, print_table
 from bnnray.cli.warn import LEFT_OUT, warn_of_damaged
 
 if TYPE_CHECKING:
-    from bnnray.results import Answer
+    from bnnray.results import Answer, RunFolder
 
 
 class Format(StrEnum):
@@ -27,10 +26,11 @@ class Format(StrEnum):
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    PARQUET = "parquet"
 
 
 def query(
-    run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
+    run: RunName,
     sql: Annotated[
         str,
         typer.Argument(
@@ -40,34 +40,45 @@ def query(
     ],
     runs_dir: RunsDir = DEFAULT_RUNS,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file of --format parquet.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Ask a run's results in SQL, also while it runs.
 
     Example: bnnray query quickstart "select attack, verdict, count(*) from results group by all"
     """
+    from bnnray.errors import UsageError
     from bnnray.results import find_run
     from bnnray.results import query as ask
 
-    answer = ask(find_run(run, Path(runs_dir)), sql)
+    format_ = Format.JSON if as_json else format_
+    if (format_ is Format.PARQUET) != (output is not None):
+        raise UsageError("--format parquet and -o FILE go together; give both or neither")
+    folder = find_run(run, runs_dir)
+    if output is not None:
+        _write(folder, sql, output)
+        return
+    answer = ask(folder, sql)
     warn_of_damaged(answer.problems, LEFT_OUT)
     PRINTERS[format_](answer)
 
 
+def _write(folder: RunFolder, sql: str, output: Path) -> None:
+    from bnnray.files import check_writable
+    from bnnray.results import query_table, write_arrow
+
+    check_writable(output)
+    table, problems = query_table(folder, sql)
+    warn_of_damaged(problems, LEFT_OUT)
+    table = table.rename_columns(_unique(table.column_names))
+    write_arrow(output, table)
+    typer.echo(f"{output}: {len(table)} rows")
+
+
 def _print_table(answer: Answer) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    piped = not sys.stdout.isatty()
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in answer.columns:
-        table.add_column(name, no_wrap=piped)
-    for row in answer.rows:
-        table.add_row(*("" if value is None else _short(value) for value in row))
-    Console(width=PIPED_WIDTH if piped else None).print(table)
-
-
-PIPED_WIDTH = 1_000_000
-"""Wide enough that what another program reads is never wrapped."""
+    print_table(answer.columns, answer.rows)
 
 
 def _print_csv(answer: Answer) -> None:
@@ -78,12 +89,7 @@ def _print_csv(answer: Answer) -> None:
 
 def _print_json(answer: Answer) -> None:
     names = _unique(answer.columns)
-    rows = [
-        {name: _jsonable(value) for name, value in zip(names, row, strict=True)}
-        for row in answer.rows
-    ]
-    json.dump(rows, sys.stdout, default=str, indent=2)
-    sys.stdout.write("\n")
+    print_json([dict(zip(names, row, strict=True)) for row in answer.rows])
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -94,15 +100,6 @@ def _unique(names: Sequence[str]) -> list[str]:
         free = (n for n in itertools.chain([name], others) if n not in found)
         found.append(next(n for n in free if n == name or n not in names))
     return found
-
-
-def _jsonable(value: object) -> object:
-    """JSON has no word for infinite or undefined numbers."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _short(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 PRINTERS = {Format.TABLE: _print_table, Format.CSV: _print_csv, Format.JSON: _print_json}

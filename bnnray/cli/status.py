@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bnnray.cli.options import DEFAULT_RUNS, RunsDir
-from bnnray.cli.query import PIPED_WIDTH
+from bnnray.cli.options import DEFAULT_RUNS, RunName, RunsDir
+from bnnray.cli.output import PIPED_WIDTH
 from bnnray.cli.warn import LEFT_OUT, warn_of_damaged
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SILENT_SECONDS = 60.0
 
 
 def status(
-    run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
+    run: RunName,
     runs_dir: RunsDir = DEFAULT_RUNS,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     watch: Annotated[

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bnnray.errors import RunFolderError, UsageError
 from bnnray.results.folder import RunFolder
@@ -15,6 +15,10 @@ from bnnray.results.parts import Parts, Place, Problem, check_parts, sound_parts
 from bnnray.results.reading import damaged_inside, one_line, reader
 from bnnray.results.schema import DETAILS, PARTED, TABLES, arrow_schema
 from bnnray.verdicts import FAILED
+
+T = TypeVar("T")
+
+NO_QUERY = 'expected a query, such as "select * from results"; got none'
 
 TRIES = 10
 """How often a query starts anew because a file was replaced under it."""
@@ -29,22 +33,27 @@ file_row_number desc
 """The best row of a key comes first: the newest that did not fail, else the newest. A session does
 no unit twice, and its number tells new from old even where clocks differ or are set back."""
 
-PICKED = f"""
-create table best_results as
-select key, finished_at, filename, file_row_number from live_results
-qualify row_number() over (partition by key order by {ORDER}) = 1;
-create table counted_results as select b.*, u.model from best_results b
-join (select key, any_value(model) as model from units group by key) u using (key);
+REPEATED = "select count(*) > count(distinct key) from live_results"
+
+PLACES = "select key, finished_at, filename, file_row_number from live_results"
+BEST = f"{PLACES} qualify row_number() over (partition by key order by {ORDER}) = 1"
+
+PICKED = """
+create table job_units as select key, any_value(model) as model from units group by key;
+create {kind} best_results as {best};
+create {kind} counted_results as
+select b.*, u.model from best_results b join job_units u using (key);
 """
 """The place of the best row of each key, and of those of the job's units alone, with the name that
 their model has in the job now: a key has the network's digest, so a row outlives a renaming."""
 
 RESULTS = """
 create view results as select {columns} from (
-    select r.* replace (coalesce(c.model, r.model) as model)
-    from live_results r join counted_results c using (filename, file_row_number)
+    select r.* replace (coalesce(u.model, r.model) as model)
+    from live_results r {only_best} join job_units u using (key)
 )
 """
+ONLY_BEST = "semi join best_results using (filename, file_row_number)"
 
 ALL = """
 create view all_{table} as select {columns} from live_{table}
@@ -102,6 +111,14 @@ class Tables:
         """The rows that a statement gives."""
         return self.connection.execute(sql).fetchall()
 
+    def arrow(self, sql: str) -> Any:
+        """The same as a pyarrow table."""
+        return self.connection.sql(sql).to_arrow_table()
+
+    def add(self, name: str, table: Any) -> None:
+        """Makes a pyarrow table one more table for SQL."""
+        self.connection.register(name, table)
+
 
 def query(run: RunFolder, sql: str) -> Answer:
     """Runs one SQL statement over the run's tables.
@@ -115,10 +132,25 @@ def query(run: RunFolder, sql: str) -> Answer:
         UsageError: DuckDB refuses the statement.
         RunFolderError: a file cannot be read, or files are replaced again and again.
     """
-    if not sql.strip():
-        raise UsageError('expected a query, such as "select * from results"; got none')
-    (answer,) = queries(run, [sql])
+    (answer,) = queries(run, [_some(sql)])
     return answer
+
+
+def query_table(run: RunFolder, sql: str) -> tuple[Any, tuple[Problem, ...]]:
+    """The same as a pyarrow table, and the files that were left out.
+
+    Raises:
+        UsageError: DuckDB refuses the statement.
+        RunFolderError: a file cannot be read, or files are replaced again and again.
+    """
+    asked = _some(sql)
+    return read(run, lambda tables: _table(run, tables, asked))
+
+
+def _some(sql: str) -> str:
+    if not sql.strip():
+        raise UsageError(NO_QUERY)
+    return sql
 
 
 def queries(run: RunFolder, statements: Sequence[str]) -> list[Answer]:
@@ -128,12 +160,21 @@ def queries(run: RunFolder, statements: Sequence[str]) -> list[Answer]:
         UsageError: DuckDB refuses a statement.
         RunFolderError: a file cannot be read, or files are replaced again and again.
     """
+    return read(run, lambda tables: [_answer(run, tables, sql) for sql in statements])
+
+
+def read(run: RunFolder, work: Callable[[Tables], T]) -> T:
+    """Gives a run's tables to a function, anew where a file is replaced under it.
+
+    Raises:
+        RunFolderError: a file cannot be read, or files are replaced again and again.
+    """
     for _ in range(TRIES - 1):
         try:
-            return _ask(run, statements)
+            return _try(run, work)
         except Replaced:
             continue
-    return _ask(run, statements)
+    return _try(run, work)
 
 
 @contextmanager
@@ -164,6 +205,8 @@ def connect(run: RunFolder, keys: Collection[str] | None = None) -> Iterator[Tab
             problems = tuple(problem for parts in every.values() for problem in parts.problems)
             yield Tables(connection, files, problems)
         except duckdb.Error as error:
+            if isinstance(error, _wrong_statements()):
+                raise
             _raise_if_replaced(run, files)
             _raise_if_damaged(files)
             raise RunFolderError(
@@ -172,18 +215,33 @@ def connect(run: RunFolder, keys: Collection[str] | None = None) -> Iterator[Tab
             ) from None
 
 
-def _ask(run: RunFolder, statements: Sequence[str]) -> list[Answer]:
+def _try(run: RunFolder, work: Callable[[Tables], T]) -> T:
     with connect(run) as tables:
-        return [_answer(run, tables, sql) for sql in statements]
+        return work(tables)
 
 
 def _answer(run: RunFolder, tables: Tables, sql: str) -> Answer:
-    import duckdb
-
-    try:
+    with _asking(run, tables):
         cursor = tables.connection.execute(sql)
         columns = tuple(d[0] for d in cursor.description or ())
         return Answer(columns, tuple(cursor.fetchall()), tables.problems)
+
+
+def _table(run: RunFolder, tables: Tables, sql: str) -> Any:
+    with _asking(run, tables):
+        found = tables.connection.sql(sql)
+        if found is None:
+            raise UsageError(NO_QUERY)
+        return found.to_arrow_table(), tables.problems
+
+
+@contextmanager
+def _asking(run: RunFolder, tables: Tables) -> Iterator[None]:
+    """Says whose fault it is where DuckDB refuses a statement."""
+    import duckdb
+
+    try:
+        yield
     except duckdb.Error as error:
         if not isinstance(error, _wrong_statements()):
             _raise_if_replaced(run, tables.files)
@@ -235,13 +293,26 @@ def _make_views(connection: Any, every: dict[str, Parts], keys: Collection[str] 
     if keys is not None:
         register_keys(connection, "unit_keys", keys)
         connection.execute("create view units as select key, null as model from unit_keys")
-    connection.execute(PICKED)
-    connection.execute(RESULTS.format(columns=_columns("results")))
+    _pick(connection, lasting=keys is not None)
     connection.execute(ARCHIVED.format(columns=_columns("archived")))
     for table in PARTED:
         connection.execute(ALL.format(table=table, columns=_columns(table)))
     for table in DETAILS:
         connection.execute(DETAIL.format(table=table, columns=_columns(table)))
+
+
+def _pick(connection: Any, *, lasting: bool) -> None:
+    """Makes the view ``results``. Where no key has two rows, as is the rule, nothing is sorted.
+
+    Args:
+        connection: with the views of the files.
+        lasting: whether the best rows will be asked for again and again.
+    """
+    ((repeated,),) = connection.execute(REPEATED).fetchall()
+    kind = "table" if lasting or repeated else "view"
+    connection.execute(PICKED.format(kind=kind, best=BEST if repeated else PLACES))
+    only_best = ONLY_BEST if repeated else ""
+    connection.execute(RESULTS.format(columns=_columns("results"), only_best=only_best))
 
 
 def register_keys(connection: Any, name: str, keys: Collection[str]) -> None:

@@ -55,6 +55,28 @@ def write_stream(path: Path, table: str, pieces: Iterable[Any]) -> None:
     write_file(path, write)
 
 
+def write_arrow(path: Path, table: Any) -> None:
+    """Writes a pyarrow table as Parquet, complete or not at all.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    write_file(path, lambda file: pq.write_table(table, file, compression=COMPRESSION))
+
+
+def write_csv(path: Path, table: Any) -> None:
+    """Writes a pyarrow table as CSV with a header, complete or not at all.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    import pyarrow.csv
+
+    write_file(path, lambda file: pyarrow.csv.write_csv(table, file))
+
+
 def fitted(piece: Any, table: str) -> Any:
     """A pyarrow table with exactly the columns of the schema; those that it lacks are null."""
     import pyarrow as pa

@@ -16,8 +16,9 @@ import typer.testing
 from bnnray.cli.main import app
 
 COMMANDS = [
-    "run", "submit", "status", "logs", "cancel", "dashboard", "query", "compact", "check-proof",
-    "train", "import", "config", "init", "warmup", "version"
+    "run", "submit", "status", "logs", "cancel", "dashboard", "query", "report", "show", "compare",
+    "export", "list", "jobs", "compact", "check-proof", "train", "import", "config", "init",
+    "warmup", "version"
 ]  # fmt: skip
 
 JOB = """

@@ -281,7 +281,7 @@ def test_a_cascade_is_written_as_it_was_given(job_file):
 
 def test_a_cascade_without_stages_is_written_with_those_that_it_has(job_file):
     job = load_job(job_file(GOOD + '[[attack]]\nkind = "cascade"\n')).job
-    assert [s.kind for s in job.attack[-1].stages] == ["pgd", "exact"]
+    assert [s.kind for s in job.attack[-1].stages] == ["pgd", "exact", "lns", "exact"]
     assert load_job(job_file(tomli_w.dumps(job.dump()))).job == job
 
 
