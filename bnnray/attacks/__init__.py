@@ -10,6 +10,7 @@ from bnnray.attacks.iteration import Iteration, Subproblem
 from bnnray.attacks.lns import Lns, LnsSettings
 from bnnray.attacks.milp import Milp, MilpSettings
 from bnnray.attacks.pgd import Pgd, PgdSettings
+from bnnray.attacks.sat import SatAttack, SatSettings
 from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
 from bnnray.attacks.settings import AttackSettings, Count, Positive, Seconds
 from bnnray.attacks.single import SINGLE
@@ -59,6 +60,8 @@ __all__ = [
     "Pgd",
     "PgdSettings",
     "Positive",
+    "SatAttack",
+    "SatSettings",
     "Search",
     "Seconds",
     "Subproblem",
