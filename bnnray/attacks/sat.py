@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from bnnray.attacks.bounds import TargetBounds
 from bnnray.attacks.programs import below, least_wanted
 from bnnray.attacks.search import Search
 from bnnray.attacks.settings import AttackSettings, Outside, Stop
-from bnnray.encodings import Asked, LayerRange, SatEncoding, encode_formula, interval_ranges
+from bnnray.encodings import Asked, Form, LayerRange, SatEncoding, encode_formula, interval_ranges
 from bnnray.errors import UsageError
 from bnnray.solvers import SAT_SOLVERS, Limits, Sat, SatProblem, Solution
 from bnnray.threat import Domain, Objective
@@ -29,8 +30,12 @@ AUTO = "minicard"
 AUTO_WITH_PROOF = "gluecard4"
 """What it stands for where a proof is asked for."""
 
-SUMS = 400_000
-"""Literals of all sums of two rows, where a solver takes cardinality constraints as they are."""
+NATIVE = Form(counted=256, sums=400_000)
+"""For solvers that take cardinality constraints as they are; the small ones, those of later layers,
+are better off as clauses, which say at once what a unit is whose inputs are known."""
+
+CLAUSES = Form(counted=math.inf, sums=0)
+"""For other solvers."""
 
 
 class SatSettings(AttackSettings):
@@ -74,6 +79,11 @@ class SatSettings(AttackSettings):
         return SAT_SOLVERS[auto if self.solver == "auto" else self.solver]
 
 
+def form_for(backend: Sat, *, proof: bool) -> Form:
+    """How a formula is best put to a solver."""
+    return NATIVE if backend.native else CLAUSES
+
+
 class SatAttack(Attack[SatSettings]):
     """Asks for an input that is worth more, until there is none."""
 
@@ -114,8 +124,8 @@ class SatAttack(Attack[SatSettings]):
             for o in search.question.objectives
             if self._has_news(search, o, bounds)
         }
-        sums = SUMS if self.settings.backend.native else 0
-        encoding = encode_formula([Asked(search.question, ranges, least)], sums)
+        form = form_for(self.settings.backend, proof=self.settings.proof)
+        encoding = encode_formula([Asked(search.question, ranges, least)], form)
         search.effort.build_seconds += time.monotonic() - began
         return encoding, least
 
@@ -139,9 +149,7 @@ class SatAttack(Attack[SatSettings]):
         search.effort.backend = backend.name
         search.effort.iterations += 1
         search.effort.add(solution, time.monotonic() - began)
-        search.effort.measure(
-            solution.variables or formula.variables, solution.constraints or formula.constraints
-        )
+        search.effort.measure(formula.variables, formula.constraints)
         return solution
 
     def _end(

@@ -55,14 +55,15 @@ class CountRows:
     def _chain(self) -> None:
         """A count that is at least j + 1 is at least j."""
         chained = np.delete(self.order, np.cumsum(self._caps) - self._caps)
-        self._out.clauses += np.stack([chained - 1, -chained], axis=1).tolist()
+        self._out.block(chained - 1, -chained)
 
-    def add(self, row: Row) -> None:
-        """Adds a row: a weight times a count is as many times each of its order literals."""
+    def add(self, row: Row, *, on: bool = True, off: bool = False) -> None:
+        """Adds a row, and with ``off`` that the literal holds if the row does: a weight times a
+        count is as many times each of its order literals."""
         each = np.repeat(row.weights, self._caps)
         literals = np.repeat(self.order * np.sign(each).astype(np.int32), np.abs(each))
         below = int(np.maximum(-each, 0).sum())
-        self._out.at_least(literals, row.least + below, row.given)
+        self._out.threshold(literals, row.least + below, row.given, on=on, off=off)
 
     def add_sums(self, rows: Sequence[Row], literals: int) -> tuple[tuple[int, int], ...]:
         """Adds what follows from any two rows together.
@@ -102,7 +103,7 @@ def _contradictions_apart(
     total, needed = _halved(weights[one] + weights[other], least[one] + least[other])
     most, fewest = np.maximum(total, 0) @ caps, np.minimum(total, 0) @ caps
     apart = most < needed
-    out.clauses += np.stack([-given[one], -given[other]], axis=1)[apart].tolist()
+    out.block(-given[one][apart], -given[other][apart])
     left = np.flatnonzero(~apart & (fewest < needed))
     tightest = left[np.argsort((most - needed)[left] / (most - fewest)[left], kind="stable")]
     return [

@@ -26,7 +26,8 @@ from functools import cached_property
 
 import numpy as np
 
-from bnnray.encodings.formula import Formula, FormulaBuilder, Literals
+from bnnray.encodings.counters import add_counters
+from bnnray.encodings.formula import Formula, FormulaBuilder, Literals, Threshold
 from bnnray.encodings.intervals import LayerRange, interval_bound
 from bnnray.encodings.linear_model import BoolArray
 from bnnray.encodings.pixel_groups import PixelGroups, group_pixels
@@ -61,6 +62,19 @@ class Asked:
         )
 
 
+@dataclass(frozen=True)
+class Form:
+    """How a formula says what it says.
+
+    Args:
+        counted: cardinality constraints of up to so many literals become clauses.
+        sums: so many literals may those sums of two rows have that become constraints.
+    """
+
+    counted: float
+    sums: int
+
+
 @dataclass(frozen=True, eq=False)
 class SatEncoding:
     """A formula, and what its variables stand for, in their order.
@@ -69,9 +83,10 @@ class SatEncoding:
         formula: holds iff some input has all that is wanted.
         groups: of the pixels; first come the order literals of each.
         units: then the units, by layer and number, of the first question, then of the next.
-        goals: then the targets, of the first question, then of the next; where scores need further
-            variables, those of a target follow it.
+        goals: then the targets, of the first question, then of the next; where affine scores need
+            further variables, those of the targets of a question follow them.
         pairs: then the sums of two first-layer rows, by the literals that imply the rows.
+        counted: then the counters of these constraints.
     """
 
     formula: Formula
@@ -79,6 +94,7 @@ class SatEncoding:
     units: tuple[tuple[int, int], ...]
     goals: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
+    counted: tuple[Threshold, ...]
 
     def witness(self, values: FloatArray) -> Witness:
         """The input of a satisfying assignment (variables,)."""
@@ -88,18 +104,18 @@ class SatEncoding:
         return self.groups.witness(counts)
 
 
-def encode_formula(asked: Sequence[Asked], sums: int = 0) -> SatEncoding:
+def encode_formula(asked: Sequence[Asked], form: Form) -> SatEncoding:
     """Builds the formula of questions about one image and region; one input is to flip them all.
 
     Args:
         asked: one question or several, each about its own network.
-        sums: how many literals those sums of two rows may have that become constraints.
+        form: what the solver takes.
 
     Raises:
         UsageError: the questions are about different regions.
     """
     _check_regions([a.question.region for a in asked])
-    return _Encoder(asked).encode(sums)
+    return _Encoder(asked, form).encode()
 
 
 def _check_regions(regions: Sequence[Region]) -> None:
@@ -152,8 +168,9 @@ def _sign(number: int) -> int:
 
 
 class _Encoder:
-    def __init__(self, asked: Sequence[Asked]) -> None:
+    def __init__(self, asked: Sequence[Asked], form: Form) -> None:
         self._asked = asked
+        self._form = form
         self._felt = [_felt_layers(a) for a in asked]
         self._groups = group_pixels(asked[0].question.region, self._first_weights())
         self._out = FormulaBuilder()
@@ -162,7 +179,7 @@ class _Encoder:
         self._goals: list[int] = []
         self._rows: list[Row] = []
 
-    def encode(self, sums: int) -> SatEncoding:
+    def encode(self) -> SatEncoding:
         start, last = 0, []
         for asked, felt in zip(self._asked, self._felt, strict=True):
             literals = self._first_layer(asked, felt[0], start)
@@ -170,18 +187,18 @@ class _Encoder:
             for number in range(1, len(felt)):
                 literals = self._later_layer(asked, number, felt, literals)
             last.append(literals)
-        for row in self._rows:
-            self._counts.add(row)
         for asked, felt, literals in zip(self._asked, self._felt, last, strict=True):
             self._goal(asked, felt[-1], literals)
         self._limit_pixels()
-        pairs = self._counts.add_sums(self._rows, sums)
+        pairs = self._counts.add_sums(self._rows, self._form.sums)
+        counted = add_counters(self._out, lambda t: len(t.literals) <= self._form.counted)
         return SatEncoding(
             formula=self._out.build(),
             groups=self._groups,
             units=tuple(self._units),
             goals=tuple(self._goals),
             pairs=pairs,
+            counted=counted,
         )
 
     def _first_weights(self) -> IntArray:
@@ -198,10 +215,10 @@ class _Encoder:
         for place, unit in enumerate(felt.units.tolist()):
             literal, weights = int(literals[place]), self._groups.weights[start + place]
             least = int(asked.ranges[0].thresholds[unit] - self._groups.base[start + place])
-            if felt.on[unit]:
-                self._rows.append(Row(literal, weights, least))
-            if felt.off[unit]:
-                self._rows.append(Row(-literal, -weights, 1 - least))
+            row = Row(literal, weights, least)
+            on, off = bool(felt.on[unit]), bool(felt.off[unit])
+            self._counts.add(row, on=on, off=off)
+            self._rows += [row] * on + [Row(-literal, -weights, 1 - least)] * off
         return literals
 
     def _later_layer(
@@ -217,10 +234,8 @@ class _Encoder:
             inputs = before[seen] * weights[open_][seen].astype(np.int32)
             threshold = int(asked.ranges[number].thresholds[unit] - weights @ settled)
             least = -(-(threshold + len(inputs)) // 2)
-            if felt[number].on[unit]:
-                self._out.at_least(inputs, least, literal)
-            if felt[number].off[unit]:
-                self._out.at_most(inputs, least - 1, -literal)
+            on, off = bool(felt[number].on[unit]), bool(felt[number].off[unit])
+            self._out.threshold(inputs, least, literal, on=on, off=off)
         return literals
 
     def _new_units(self, number: int, felt: _Felt) -> Literals:
@@ -229,11 +244,10 @@ class _Encoder:
 
     def _goal(self, asked: Asked, felt: _Felt, last: Literals) -> None:
         """One of the targets has the objective that is wanted."""
-        goals = []
-        for objective in asked.wanted:
-            goals.append(int(self._out.fresh(1)[0]))
-            self._reach(asked, objective, felt, last, goals[-1])
+        goals = self._out.fresh(len(asked.wanted)).tolist()
         self._out.clause(*goals)
+        for objective, goal in zip(asked.wanted, goals, strict=True):
+            self._reach(asked, objective, felt, last, goal if len(goals) > 1 else 0)
         self._goals += [o.target for o in asked.wanted]
 
     def _reach(
@@ -274,4 +288,4 @@ class _Encoder:
                 self._out.clause(literal, -(start + at + 1))
             if at > 0:
                 self._out.clause(literal, start + at)
-        self._out.at_most(changed, region.max_pixels)
+        self._out.threshold(-changed, len(changed) - region.max_pixels)

@@ -23,7 +23,7 @@ REPEATED = 2
 def weighted_at_least(
     out: FormulaBuilder, literals: Sequence[int], weights: Sequence[int], least: int, given: int
 ) -> None:
-    """If ``given`` is true, the weights of the true literals add up to at least ``least``.
+    """If ``given`` is true, or it is 0, the weights of the true literals add up to ``least`` at least.
 
     Args:
         literals: different variables.
@@ -32,7 +32,7 @@ def weighted_at_least(
     divisor = reduce(math.gcd, weights, 0) or 1
     reduced, needed = [w // divisor for w in weights], -(-least // divisor)
     if max(reduced, default=0) <= REPEATED:
-        out.at_least(np.repeat(np.array(literals, dtype=np.int32), reduced), needed, given)
+        out.threshold(np.repeat(np.array(literals, dtype=np.int32), reduced), needed, given)
     else:
         _Diagram(out, _by_weight(literals, reduced)).require(needed, given)
 
@@ -92,5 +92,5 @@ class _Diagram:
         """A literal that implies that so many literals of group j are true."""
         if (j, count) not in self._counts:
             self._counts[j, count] = literal = int(self._out.fresh(1)[0])
-            self._out.at_least(self._groups[j][1], count, literal)
+            self._out.threshold(self._groups[j][1], count, literal)
         return self._counts[j, count]

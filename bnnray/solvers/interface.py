@@ -88,7 +88,6 @@ class Solution:
         peak_rss_bytes: the largest resident memory of that process so far.
         message: what to tell about an unusual end.
         build_seconds: wall time of putting the problem into the solver's own form.
-        variables, constraints: in that form, where it is another than the problem's; else 0.
         proof: what the solver logged, line by line, where that was asked for.
     """
 
@@ -101,8 +100,6 @@ class Solution:
     peak_rss_bytes: int = 0
     message: str = ""
     build_seconds: float = 0.0
-    variables: int = 0
-    constraints: int = 0
     proof: tuple[str, ...] = ()
 
 

@@ -1,4 +1,4 @@
-"""SAT solvers through PySAT: native cardinality constraints, or clauses in their place."""
+"""SAT solvers through PySAT."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from bnnray.encodings import AtLeast, Formula
-from bnnray.errors import UsageError
+from bnnray.encodings import Formula, Threshold
 from bnnray.solvers.interface import Limits, Report, SatProblem, Solution
 from bnnray.threat import FloatArray
 from bnnray.verdicts import Status
 
 FIRST_BUDGET = 200
 """Conflicts of the first call."""
+
+PIECE = 10_000
+"""Clauses that are handed over between two looks at the clock."""
 
 SLICE = 0.2
 """Seconds that one call should take: a solver looks at its limit between calls only."""
@@ -33,7 +35,7 @@ class Sat:
 
     Args:
         name: PySAT's name of the solver.
-        native: whether it takes cardinality constraints as they are; else they become clauses.
+        native: whether it takes cardinality constraints; to others a formula must not have any.
         proves: whether it can log a proof that :mod:`bnnray.proofs` can check.
     """
 
@@ -44,39 +46,12 @@ class Sat:
     def solve(self, problem: SatProblem, limits: Limits, report: Report) -> Solution:
         began = time.monotonic()
         with _opened(self.name, log=problem.proof) as solver:
-            form = self._load(solver, problem.formula, limits, began)
+            loaded = _load(solver, problem.formula, limits, began)
             built = time.monotonic() - began
-            answer = _call(solver, limits, began) if form.whole else None
-            nodes = solver.accum_stats()["conflicts"]
-            return replace(
-                _solution(solver, answer, problem),
-                nodes=nodes,
-                build_seconds=built,
-                variables=form.variables,
-                constraints=form.constraints,
-            )
-
-    def _load(self, solver: Any, formula: Formula, limits: Limits, began: float) -> _Form:
-        """Hands a formula over, as far as the time admits."""
-        if not all(formula.clauses):
-            solver.append_formula([[1], [-1]])
-            return _Form(formula.variables, formula.constraints)
-        solver.append_formula(formula.clauses)
-        form = _Form(formula.variables, len(formula.clauses))
-        for cardinality in formula.cardinalities:
-            if limits.left(began) == 0:
-                return replace(form, whole=False)
-            form = self._add(solver, cardinality, form)
-        return form
-
-    def _add(self, solver: Any, cardinality: AtLeast, form: _Form) -> _Form:
-        literals, most = at_most(cardinality)
-        if self.native:
-            solver.add_atmost(literals, most)
-            return replace(form, constraints=form.constraints + 1)
-        clauses, variables = _as_clauses(literals, most, form.variables)
-        solver.append_formula(clauses)
-        return replace(form, variables=variables, constraints=form.constraints + len(clauses))
+            answer = _call(solver, limits, began) if loaded else None
+            conflicts = solver.accum_stats()["conflicts"]
+            solution = _solution(solver, answer, problem)
+        return replace(solution, nodes=conflicts, build_seconds=built)
 
 
 SAT_SOLVERS: Mapping[str, Sat] = {
@@ -89,33 +64,35 @@ SAT_SOLVERS: Mapping[str, Sat] = {
 """SAT solvers by the name that a job file uses."""
 
 
-@dataclass(frozen=True)
-class _Form:
-    """A formula as a solver has it, and whether it has all of it."""
+def _load(solver: Any, formula: Formula, limits: Limits, began: float) -> bool:
+    """Hands a formula over; False if the time ended before."""
+    if formula.impossible:
+        solver.append_formula([[1], [-1]])
+        return True
+    for clauses in formula.clauses:
+        for start in range(0, len(clauses), PIECE):
+            if limits.left(began) == 0:
+                return False
+            solver.append_formula(clauses[start : start + PIECE].tolist())
+    for threshold in formula.thresholds:
+        if limits.left(began) == 0:
+            return False
+        for literals, most in at_most(threshold):
+            solver.add_atmost(literals, most)
+    return True
 
-    variables: int
-    constraints: int
-    whole: bool = True
 
-
-def at_most(cardinality: AtLeast) -> tuple[list[int], int]:
-    """A cardinality constraint as "at most so many of these literals", of which one may repeat.
+def at_most(threshold: Threshold) -> Iterator[tuple[list[int], int]]:
+    """A cardinality constraint as "at most so many of these literals", one for each direction.
 
     With n literals, "g implies at least k" is: at most n of the negated literals and k times g.
     """
-    literals, least, given = cardinality.literals, cardinality.least, cardinality.given
-    negated = (-literals).tolist()
-    if not given:
-        return negated, len(negated) - least
-    return negated + [given] * least, len(negated)
-
-
-def _as_clauses(literals: list[int], most: int, variables: int) -> tuple[list[list[int]], int]:
-    """The same as clauses, and how many variables there are then."""
-    from pysat.card import CardEnc, EncType
-
-    cnf = CardEnc.atmost(literals, most, top_id=variables, encoding=EncType.kmtotalizer)
-    return cnf.clauses, max(variables, cnf.nv)
+    literals, least, output = threshold.literals.tolist(), threshold.least, threshold.output
+    negated, more = [-x for x in literals], len(literals) - least + 1
+    if threshold.on:
+        yield (negated + [output] * least, len(literals)) if output else (negated, more - 1)
+    if threshold.off:
+        yield literals + [-output] * more, len(literals)
 
 
 @contextmanager
@@ -156,14 +133,3 @@ def _values(solver: Any, variables: int) -> FloatArray:
     values = np.zeros(variables)
     values[true - 1] = 1.0
     return values
-
-
-def check_proves(name: str) -> None:
-    """Refuses a solver that logs no proof that can be checked.
-
-    Raises:
-        UsageError: it is one of those.
-    """
-    if not SAT_SOLVERS[name].proves:
-        can = ", ".join(solver for solver, sat in SAT_SOLVERS.items() if sat.proves)
-        raise UsageError(f"{name} logs no proof that can be checked; use {can}")
