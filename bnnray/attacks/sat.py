@@ -14,10 +14,12 @@ from pydantic import StrictBool, model_validator
 from bnnray.attacks.base import Attack
 from bnnray.attacks.bounds import TargetBounds
 from bnnray.attacks.programs import below, least_wanted
+from bnnray.attacks.sat_proof import proof_text
 from bnnray.attacks.search import Search
 from bnnray.attacks.settings import AttackSettings, Outside, Stop
 from bnnray.encodings import Asked, Form, LayerRange, SatEncoding, encode_formula, interval_ranges
-from bnnray.errors import UsageError
+from bnnray.errors import ProofTimeout, UsageError
+from bnnray.proofs import check_proof
 from bnnray.solvers import SAT_SOLVERS, Limits, Sat, SatProblem, Solution
 from bnnray.threat import Domain, Objective
 from bnnray.verdicts import Proof, Status, is_flip
@@ -165,7 +167,7 @@ class SatAttack(Attack[SatSettings]):
             search.message = solution.message
             return search.settled or solution.status
         targets = [o for o in search.question.objectives if o.target in least]
-        proof = self._checked(search, encoding, bounds, solution, least)
+        proof = self._checked(search, encoding, least, solution)
         for objective in targets:
             bounds.tighten(objective, below(objective, least[objective.target]), proof)
         return search.settled or Status.OPTIMAL
@@ -174,8 +176,20 @@ class SatAttack(Attack[SatSettings]):
         self,
         search: Search,
         encoding: SatEncoding,
-        bounds: TargetBounds,
-        solution: Solution,
         least: Mapping[int, Fraction],
+        solution: Solution,
     ) -> Proof:
-        return Proof.SOLVER
+        """What there being no such input rests on."""
+        if not self.settings.proof:
+            return Proof.SOLVER
+        if search.question.network.output.is_affine:
+            search.message = "no proof is written for affine scores"
+            return Proof.SOLVER
+        text = proof_text(search.question, encoding, least, solution.proof)
+        try:
+            check_proof(search.question, text, search.remaining)
+        except ProofTimeout:
+            search.message = "there was no time to check the proof"
+            return Proof.SOLVER
+        search.proof_text = text
+        return Proof.EXACT

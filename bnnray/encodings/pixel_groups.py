@@ -68,7 +68,7 @@ def group_pixels(region: Region, rows: IntArray) -> PixelGroups:
     seen = np.any(rows != 0, axis=0) & (region.upper > region.lower)
     free = np.flatnonzero(seen)
     columns = rows[:, free]
-    signs = np.take_along_axis(columns, np.argmax(columns != 0, axis=0)[None, :], axis=0)[0]
+    signs = _first_signs(columns)
     kinds = _kinds(columns * signs, apart=region.max_pixels is not None)
     order = np.argsort(kinds, kind="stable")
     pixels, signs = free[order], signs[order]
@@ -84,6 +84,13 @@ def group_pixels(region: Region, rows: IntArray) -> PixelGroups:
         weights=(rows[:, pixels] * signs)[:, starts],
         base=rows @ region.lower + reversed_,
     )
+
+
+def _first_signs(columns: IntArray) -> IntArray:
+    """The first entry of each column that is not 0, (columns,)."""
+    if not columns.size:
+        return np.zeros(columns.shape[1], dtype=np.int64)
+    return columns[np.argmax(columns != 0, axis=0), np.arange(columns.shape[1])]
 
 
 def _kinds(columns: IntArray, *, apart: bool) -> IntArray:

@@ -13,6 +13,8 @@ from bnnray.encodings.formula import FormulaBuilder
 from bnnray.network import IntArray
 
 Int16Array = npt.NDArray[np.int16]
+Pairs = tuple[tuple[int, int], ...]
+"""Pairs of literals."""
 
 LARGEST_PAIRS = 20_000_000
 """Pairs of rows times groups; where there are more, sums of pairs are not looked at: that would
@@ -65,7 +67,7 @@ class CountRows:
         below = int(np.maximum(-each, 0).sum())
         self._out.threshold(literals, row.least + below, row.given, on=on, off=off)
 
-    def add_sums(self, rows: Sequence[Row], literals: int) -> tuple[tuple[int, int], ...]:
+    def add_sums(self, rows: Sequence[Row], literals: int) -> tuple[Pairs, Pairs]:
         """Adds what follows from any two rows together.
 
         Args:
@@ -73,10 +75,12 @@ class CountRows:
             literals: how many those sums may have that become constraints; 0 for none of them.
 
         Returns:
-            The literals of the pairs of rows whose sums are constraints; their variables are new,
-            in this order.
+            The literals of the pairs of rows that contradict each other, and of those whose sums
+            are constraints; the variables of these are new, in this order.
         """
-        sums = _contradictions_apart(self._out, rows, self._caps)
+        apart, sums = _sums(rows, self._caps)
+        for one, other in apart:
+            self._out.clause(-one, -other)
         kept = []
         for first, second, row in sums:
             literals -= int(np.abs(row.weights) @ self._caps) + abs(row.least)
@@ -86,16 +90,14 @@ class CountRows:
             self._out.clause(both, -first, -second)
             self.add(replace(row, given=both))
             kept.append((first, second))
-        return tuple(kept)
+        return apart, tuple(kept)
 
 
-def _contradictions_apart(
-    out: FormulaBuilder, rows: Sequence[Row], caps: IntArray
-) -> list[tuple[int, int, Row]]:
-    """Adds a clause for any two rows that no counts can meet; the other sums, the tightest first."""
+def _sums(rows: Sequence[Row], caps: IntArray) -> tuple[Pairs, list[tuple[int, int, Row]]]:
+    """The pairs of rows that no counts can meet; the other sums, the tightest first."""
     pairs = [(i, j) for i, j in combinations(range(len(rows)), 2) if rows[i].given != -rows[j].given]
     if not pairs or len(pairs) * len(caps) > LARGEST_PAIRS:
-        return []
+        return (), []
     one, other = np.array(pairs).T
     given = np.array([row.given for row in rows])
     least = np.array([row.least for row in rows])
@@ -103,17 +105,14 @@ def _contradictions_apart(
     total, needed = _halved(weights[one] + weights[other], least[one] + least[other])
     most, fewest = np.maximum(total, 0) @ caps, np.minimum(total, 0) @ caps
     apart = most < needed
-    out.block(-given[one][apart], -given[other][apart])
     left = np.flatnonzero(~apart & (fewest < needed))
     tightest = left[np.argsort((most - needed)[left] / (most - fewest)[left], kind="stable")]
-    return [
-        (
-            int(given[one[p]]),
-            int(given[other[p]]),
-            Row(0, total[p].astype(np.int64), int(needed[p])),
-        )
+    pairs_of = np.stack([given[one], given[other]], axis=1)
+    left_over = [
+        (*pairs_of[p].tolist(), Row(0, total[p].astype(np.int64), int(needed[p])))
         for p in tightest.tolist()
     ]
+    return tuple((a, b) for a, b in pairs_of[apart].tolist()), left_over
 
 
 def _halved(total: Int16Array, needed: IntArray) -> tuple[Int16Array, IntArray]:

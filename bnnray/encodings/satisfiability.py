@@ -31,7 +31,7 @@ from bnnray.encodings.formula import Formula, FormulaBuilder, Literals, Threshol
 from bnnray.encodings.intervals import LayerRange, interval_bound
 from bnnray.encodings.linear_model import BoolArray
 from bnnray.encodings.pixel_groups import PixelGroups, group_pixels
-from bnnray.encodings.row_sums import CountRows, Row
+from bnnray.encodings.row_sums import CountRows, Pairs, Row
 from bnnray.encodings.weighted import weighted_at_least
 from bnnray.errors import UsageError
 from bnnray.network import IntArray
@@ -87,13 +87,15 @@ class SatEncoding:
             further variables, those of the targets of a question follow them.
         pairs: then the sums of two first-layer rows, by the literals that imply the rows.
         counted: then the counters of these constraints.
+        apart: pairs of literals whose rows contradict each other.
     """
 
     formula: Formula
     groups: PixelGroups
     units: tuple[tuple[int, int], ...]
     goals: tuple[int, ...]
-    pairs: tuple[tuple[int, int], ...]
+    apart: Pairs
+    pairs: Pairs
     counted: tuple[Threshold, ...]
 
     def witness(self, values: FloatArray) -> Witness:
@@ -190,13 +192,14 @@ class _Encoder:
         for asked, felt, literals in zip(self._asked, self._felt, last, strict=True):
             self._goal(asked, felt[-1], literals)
         self._limit_pixels()
-        pairs = self._counts.add_sums(self._rows, self._form.sums)
+        apart, pairs = self._counts.add_sums(self._rows, self._form.sums)
         counted = add_counters(self._out, lambda t: len(t.literals) <= self._form.counted)
         return SatEncoding(
             formula=self._out.build(),
             groups=self._groups,
             units=tuple(self._units),
             goals=tuple(self._goals),
+            apart=apart,
             pairs=pairs,
             counted=counted,
         )

@@ -57,9 +57,9 @@ class Sat:
 SAT_SOLVERS: Mapping[str, Sat] = {
     "minicard": Sat("minicard", native=True),
     "gluecard4": Sat("gluecard4", native=True, proves=True),
-    "cadical195": Sat("cadical195", native=False),
-    "cadical300": Sat("cadical300", native=False),
-    "glucose4": Sat("glucose4", native=False),
+    "cadical195": Sat("cadical195", native=False, proves=True),
+    "cadical300": Sat("cadical300", native=False, proves=True),
+    "glucose4": Sat("glucose4", native=False, proves=True),
 }
 """SAT solvers by the name that a job file uses."""
 
