@@ -47,6 +47,7 @@ HOMES = {
     "duckdb": ("results/query.py", "results/reading.py"),
     "sklearn": "datasets/digits.py",
     "numba": "exact/kernels",
+    "matplotlib": "report/picture.py",
     "platformdirs": ("datasets", "exact/kernels/compile.py"),
     "pydantic": ("attacks", "job"),
     "threadpoolctl": "runtime/slot_process.py",

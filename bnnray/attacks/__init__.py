@@ -14,6 +14,7 @@ from bnnray.attacks.sat import SatAttack, SatSettings
 from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
 from bnnray.attacks.settings import AttackSettings, Count, Positive, Seconds
 from bnnray.attacks.single import SINGLE
+from bnnray.attacks.together import Together, flip_all
 from bnnray.errors import UsageError, unknown_name
 
 ATTACKS: dict[str, type[Attack[Any]]] = {**SINGLE, "cascade": Cascade}
@@ -66,8 +67,10 @@ __all__ = [
     "Seconds",
     "Subproblem",
     "Task",
+    "Together",
     "TracePoint",
     "attack_type",
     "failed",
+    "flip_all",
     "make_attack",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal
 
@@ -81,7 +80,7 @@ class SatSettings(AttackSettings):
         return SAT_SOLVERS[auto if self.solver == "auto" else self.solver]
 
 
-def form_for(backend: Sat, *, proof: bool) -> Form:
+def form_for(backend: Sat) -> Form:
     """How a formula is best put to a solver."""
     return NATIVE if backend.native else CLAUSES
 
@@ -126,7 +125,7 @@ class SatAttack(Attack[SatSettings]):
             for o in search.question.objectives
             if self._has_news(search, o, bounds)
         }
-        form = form_for(self.settings.backend, proof=self.settings.proof)
+        form = form_for(self.settings.backend)
         encoding = encode_formula([Asked(search.question, ranges, least)], form)
         search.effort.build_seconds += time.monotonic() - began
         return encoding, least

@@ -16,6 +16,7 @@ from bnnray.cli import (
     run,
     status,
     train,
+    verify,
     version,
     warmup,
 )
@@ -36,6 +37,7 @@ app.command("status")(status.status)
 app.command("query")(query.query)
 app.command("compact")(compact.compact)
 app.command("check-proof")(check_proof.check_proof)
+app.command("verify")(verify.verify)
 app.command("train")(train.train)
 app.command("import")(import_.import_)
 app.command("config")(config.config)

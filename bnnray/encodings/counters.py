@@ -54,9 +54,7 @@ def circuit(inputs: int) -> Circuit:
     return Circuit(tuple(adders), tuple(bits))
 
 
-def add_counters(
-    out: FormulaBuilder, wanted: Callable[[Threshold], bool]
-) -> tuple[Threshold, ...]:
+def add_counters(out: FormulaBuilder, wanted: Callable[[Threshold], bool]) -> tuple[Threshold, ...]:
     """Turns cardinality constraints of a formula into clauses.
 
     Args:

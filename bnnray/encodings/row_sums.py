@@ -95,7 +95,9 @@ class CountRows:
 
 def _sums(rows: Sequence[Row], caps: IntArray) -> tuple[Pairs, list[tuple[int, int, Row]]]:
     """The pairs of rows that no counts can meet; the other sums, the tightest first."""
-    pairs = [(i, j) for i, j in combinations(range(len(rows)), 2) if rows[i].given != -rows[j].given]
+    pairs = [
+        (i, j) for i, j in combinations(range(len(rows)), 2) if rows[i].given != -rows[j].given
+    ]
     if not pairs or len(pairs) * len(caps) > LARGEST_PAIRS:
         return (), []
     one, other = np.array(pairs).T

@@ -23,7 +23,7 @@ REPEATED = 2
 def weighted_at_least(
     out: FormulaBuilder, literals: Sequence[int], weights: Sequence[int], least: int, given: int
 ) -> None:
-    """If ``given`` is true, or it is 0, the weights of the true literals add up to ``least`` at least.
+    """If ``given`` is true or 0, the weights of the true literals add up to ``least`` at least.
 
     Args:
         literals: different variables.

@@ -1,4 +1,4 @@
-"""The check of a SAT solver's proof: the formula is made anew from the question, see docs/sat.md."""
+"""The check of a SAT solver's proof; the formula is made anew from the question: docs/sat.md."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -133,7 +133,7 @@ class SatFormula:
         order = self._fresh(cap)
         self._groups.append((cap, members))
         self._order.append(order)
-        self._clauses += [(lower, -higher) for lower, higher in zip(order, order[1:], strict=False)]
+        self._clauses += [(lower, -higher) for lower, higher in pairwise(order)]
 
     def _unit(self, line: Line) -> None:
         """A unit fires."""
@@ -158,7 +158,7 @@ class SatFormula:
 
     def _first(self, line: Line, unit: int, variable: int, threshold: int) -> None:
         row = self._rows[0][unit]
-        weights = []
+        weights: list[int] = []
         for _, members in self._groups:
             each = set((row[members] * self._signs[members]).tolist())
             if len(each) > 1:
@@ -307,14 +307,16 @@ def _adder(inputs: Literals, total: int, carry: int) -> Iterator[Literals]:
         bits = [values >> place & 1 for place in range(len(inputs))]
         if_so = [-x if bit else x for x, bit in zip(inputs, bits, strict=True)]
         yield [*if_so, total if sum(bits) % 2 else -total]
-    for values in (1, -1):
-        together = combinations(inputs, 2) if values > 0 or len(inputs) > 2 else zip(inputs)
-        for some in together:
-            yield [*(-x * values for x in some), carry * values]
+    for one, other in combinations(inputs, 2):
+        yield [-one, -other, carry]
+    if len(inputs) == 2:
+        yield from ([one, -carry] for one in inputs)
+    else:
+        yield from ([one, other, -carry] for one, other in combinations(inputs, 2))
 
 
 def _reaches(bits: Literals, least: int, unless: Literals) -> Iterator[Literals]:
-    """Clauses for: the binary number with these literals is at least so large, or a literal holds."""
+    """Clauses for: the binary number of these bits is at least so large, or a literal holds."""
     if least >= 2 ** len(bits):
         yield unless
     elif least > 0:

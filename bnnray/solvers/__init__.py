@@ -22,7 +22,7 @@ BACKENDS: dict[str, type[Highs] | type[Gurobi]] = {"highs": Highs, "gurobi": Gur
 """MILP back ends by the name that a job file uses."""
 
 
-def make_backend(name: str) -> Backend:
+def make_backend(name: str) -> Backend[Problem]:
     """The back end of a name.
 
     Raises:
