@@ -4,11 +4,11 @@
         [--stop optimum flip] [--points 20] [--seconds 60] [--rivals 5] [--rival-seconds 20]
 
 The first test images that the network gets right, on the grid, the runner-up; one search at a time,
-on one core. ``exact`` and ``cascade`` get every point; the MILP, by both back ends, the first few.
-Attacks take turns at each point, so whatever else the machine does falls on all of them. Seconds
-are CPU seconds of the process, with the building of a program, without loading and compiling.
-"Decided" is a flip or a proof; with stop = "optimum", a proven optimum. A search that hits its
-limit counts with the time that it took.
+on one core. ``exact`` and ``cascade`` get every point; SAT and the MILP, by both back ends, the
+first few. Attacks take turns at each point, so whatever else the machine does falls on all of them.
+Seconds are CPU seconds of the process, with the building of a program, without loading and
+compiling. "Decided" is a flip or a proof; with stop = "optimum", a proven optimum. A search that
+hits its limit counts with the time that it took.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from bnnray.attacks import (
     Milp,
     MilpSettings,
     Outcome,
+    SatAttack,
+    SatSettings,
     Task,
 )
 from bnnray.datasets import load_dataset
@@ -66,7 +68,7 @@ def main() -> None:
     parser.add_argument("--stop", nargs="+", default=["optimum", "flip"])
     parser.add_argument("--points", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rivals", type=int, default=5, help="points of the MILP")
+    parser.add_argument("--rivals", type=int, default=5, help="points of SAT and the MILP")
     parser.add_argument("--rival-seconds", type=float, default=20.0)
     asked = parser.parse_args()
     data = load_dataset("mnist", "test")
@@ -85,6 +87,8 @@ def contestants(stop: Any, asked: argparse.Namespace) -> Iterator[Contestant]:
     limit, short = asked.seconds, asked.rival_seconds
     yield Contestant("exact", Exact(ExactSettings(stop=stop, time_limit=limit)), asked.points)
     yield Contestant("cascade", Cascade(CascadeSettings(stop=stop, time_limit=limit)), asked.points)
+    if asked.rivals:
+        yield Contestant("sat", SatAttack(SatSettings(stop=stop, time_limit=short)), asked.rivals)
     for backend in ("gurobi", "highs") if asked.rivals else ():
         settings = MilpSettings(stop=stop, time_limit=short, backend=backend)
         yield Contestant(f"milp, {backend}", Milp(settings), asked.rivals)

@@ -292,7 +292,7 @@ class SatFormula:
         for rows, thresholds in zip(self._rows, self._thresholds, strict=True):
             most = np.maximum(rows * low, rows * high).sum(axis=1)
             least = np.minimum(rows * low, rows * high).sum(axis=1)
-            signs = [
+            signs: list[tuple[int, ...]] = [
                 (1,) if a >= t else (-1,) if b < t else (-1, 1)
                 for a, b, t in zip(least.tolist(), most.tolist(), thresholds, strict=True)
             ]

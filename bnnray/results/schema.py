@@ -156,7 +156,7 @@ SUBPROBLEMS = (
 PROOFS = (
     Column("key", "string", "content key of the unit"),
     Column("finished_at", "timestamp", "of the row that it belongs to"),
-    Column("text", "string", "the proof, see docs/proofs.md"),
+    Column("text", "string", "the proof, see docs/proofs.md and docs/sat.md"),
 )
 
 UNITS = (

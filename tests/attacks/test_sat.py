@@ -27,7 +27,7 @@ from bnnray.models import load_model
 from bnnray.network import Dense, Network, OutputLayer, SignLayer
 from bnnray.proofs import check_proof
 from bnnray.solvers import SAT_SOLVERS, InProcess
-from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon, replay
+from bnnray.threat import Against, Domain, Goal, Question, Threat, parse_epsilon, replay
 from bnnray.verdicts import Proof, Status, Verdict, is_flip
 
 SOLVERS = sorted(SAT_SOLVERS)
@@ -49,7 +49,7 @@ def test_it_decides_flips_and_proves_optima(solver, local):
     """0, 1 and -1 weights, negative and zero scales, ties, affine scores, all goals, 1 to 3 layers;
     local: masks and few pixels."""
     flips = 0
-    for number, question in enumerate(questions(range(300), local=local)):
+    for number, question in enumerate(questions(range(150), local=local)):
         true = true_maximum(question)
         flip, optimum = ask(question, solver=solver), ask(question, solver=solver, stop="optimum")
         expected = Verdict.VULNERABLE if is_flip(true, question.threat.tie) else Verdict.ROBUST
@@ -58,11 +58,11 @@ def test_it_decides_flips_and_proves_optima(solver, local):
         assert optimum.status is Status.OPTIMAL, number
         assert optimum.bound == optimum.incumbent.objective == true, number
         flips += expected is Verdict.VULNERABLE
-    assert flips > 50
+    assert flips > 25
 
 
 def test_a_larger_crowd_of_questions_by_the_default():
-    for number, question in enumerate(questions(range(1000, 2200))):
+    for number, question in enumerate(questions(range(1000, 2000))):
         verdict = ask(question).verdict
         flips = is_flip(true_maximum(question), question.threat.tie)
         assert verdict is (Verdict.VULNERABLE if flips else Verdict.ROBUST), number
@@ -80,7 +80,7 @@ def between(low: int, high: int, levels: int) -> Question:
         np.array([1, 1], dtype=np.float32),
         np.array([0, -1], dtype=np.float32),
     )
-    threat = Threat(Fraction(1), Domain.GRID, levels=levels, goal=Goal("1"))
+    threat = Threat(Fraction(1), Domain.GRID, levels=levels, goal=Goal("1"), against=Against.LABEL)
     return Question(Network((1,), (hidden,), output), np.array([0]), levels, 0, threat)
 
 
@@ -100,8 +100,8 @@ def test_every_level_between_the_ends_is_reached(solver):
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_several_networks_are_flipped_by_one_input_or_by_none(solver):
     """Against all inputs; each network has its own goal and its own number of layers."""
-    found = {verdict: 0 for verdict in Verdict}
-    for seed in range(150):
+    found = dict.fromkeys(Verdict, 0)
+    for seed in range(80):
         rng = np.random.default_rng(seed)
         first = random_question(rng, Domain.GRID, goal="any", local=seed % 3 == 0)
         together = [first]
@@ -121,7 +121,7 @@ def test_several_networks_are_flipped_by_one_input_or_by_none(solver):
         found[answer.verdict] += 1
         if answer.witness is not None:
             assert all(replay(q, answer.witness).flipped for q in together)
-    assert min(found[Verdict.VULNERABLE], found[Verdict.ROBUST]) > 20
+    assert min(found[Verdict.VULNERABLE], found[Verdict.ROBUST]) > 10
 
 
 def test_networks_with_different_images_are_no_one_question():
@@ -169,7 +169,7 @@ def test_any_target_of_a_real_point_and_the_optimum(question_of):
 @pytest.mark.parametrize("solver", [n for n in SOLVERS if SAT_SOLVERS[n].proves])
 def test_a_proof_is_checked_before_it_counts(solver):
     exact = 0
-    for question in questions(range(120)):
+    for question in questions(range(60)):
         for stop in ("flip", "optimum"):
             outcome = ask(question, solver=solver, stop=stop, proof=True)
             true = true_maximum(question)
@@ -183,7 +183,7 @@ def test_a_proof_is_checked_before_it_counts(solver):
                     Proof.SOLVER,
                     "no proof is written for affine scores",
                 )
-    assert exact > 100
+    assert exact > 50
 
 
 @pytest.mark.parametrize("solver", ["gluecard4", "cadical195"])
