@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import StrictBool, model_validator
@@ -103,11 +102,11 @@ class SatAttack(Attack[SatSettings]):
         while search.settled is None or self._lacks_proof(search):
             if search.remaining == 0:
                 return search.settled or Status.TIME_LIMIT
-            encoding, least = self._encode(search, ranges, bounds)
+            asked, encoding = self._encode(search, ranges, bounds)
             solution = self._solve(search, encoding)
             if solution.values is None:
-                return self._end(search, bounds, encoding, least, solution)
-            if not search.offer(encoding.witness(solution.values), min(least.values())):
+                return self._end(search, bounds, asked, encoding, solution)
+            if not search.offer(encoding.witness(solution.values), min(asked.least.values())):
                 return Status.OPTIMAL  # as the solver claims; the replay denies it
         return search.settled
 
@@ -117,8 +116,8 @@ class SatAttack(Attack[SatSettings]):
 
     def _encode(
         self, search: Search, ranges: Sequence[LayerRange], bounds: TargetBounds
-    ) -> tuple[SatEncoding, Mapping[int, Fraction]]:
-        """The formula that says that there is news, and the least objective of each target."""
+    ) -> tuple[Asked, SatEncoding]:
+        """What would be news, and the formula that says so."""
         began = time.monotonic()
         least = {
             o.target: least_wanted(search, o)
@@ -126,9 +125,10 @@ class SatAttack(Attack[SatSettings]):
             if self._has_news(search, o, bounds)
         }
         form = form_for(self.settings.backend)
-        encoding = encode_formula([Asked(search.question, ranges, least)], form)
+        asked = Asked(search.question, ranges, least)
+        encoding = encode_formula([asked], form)
         search.effort.build_seconds += time.monotonic() - began
-        return encoding, least
+        return asked, encoding
 
     def _has_news(self, search: Search, objective: Objective, bounds: TargetBounds) -> bool:
         """Whether something is wanted of a target, and there may be such an input. For a proof all
@@ -157,26 +157,22 @@ class SatAttack(Attack[SatSettings]):
         self,
         search: Search,
         bounds: TargetBounds,
+        asked: Asked,
         encoding: SatEncoding,
-        least: Mapping[int, Fraction],
         solution: Solution,
     ) -> Status:
         """Takes it that nothing is left to find, or that the solver did not get so far."""
         if solution.status is not Status.INFEASIBLE:
             search.message = solution.message
             return search.settled or solution.status
-        targets = [o for o in search.question.objectives if o.target in least]
-        proof = self._checked(search, encoding, least, solution)
-        for objective in targets:
-            bounds.tighten(objective, below(objective, least[objective.target]), proof)
+        proof = self._checked(search, asked, encoding, solution)
+        for objective in search.question.objectives:
+            if objective.target in asked.least:
+                bounds.tighten(objective, below(objective, asked.least[objective.target]), proof)
         return search.settled or Status.OPTIMAL
 
     def _checked(
-        self,
-        search: Search,
-        encoding: SatEncoding,
-        least: Mapping[int, Fraction],
-        solution: Solution,
+        self, search: Search, asked: Asked, encoding: SatEncoding, solution: Solution
     ) -> Proof:
         """What there being no such input rests on."""
         if not self.settings.proof:
@@ -184,7 +180,7 @@ class SatAttack(Attack[SatSettings]):
         if search.question.network.output.is_affine:
             search.message = "no proof is written for affine scores"
             return Proof.SOLVER
-        text = proof_text(search.question, encoding, least, solution.proof)
+        text = proof_text(asked, encoding, solution.proof)
         try:
             check_proof(search.question, text, search.remaining)
         except ProofTimeout:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Iterator, Sequence
 
 from bnnray.attacks.programs import below
-from bnnray.encodings import SatEncoding
-from bnnray.threat import Question
+from bnnray.encodings import Asked, SatEncoding, interval_bound
 
 
-def proof_text(
-    question: Question, encoding: SatEncoding, least: Mapping[int, Fraction], log: Sequence[str]
-) -> str:
+def proof_text(asked: Asked, encoding: SatEncoding, log: Sequence[str]) -> str:
     """What a solver logged, after what its variables stand for.
 
     Args:
-        least: the objectives of which none can be reached, by target; the others are constant.
+        asked: what no input has.
         log: clauses that the solver learned, and maybe those that it forgot.
     """
     bound = max(
-        below(o, least[o.target]) if o.target in least else o.maximum for o in question.objectives
+        below(o, asked.least[o.target])
+        if o.target in encoding.goals
+        else interval_bound(o, asked.ranges[-1])
+        for o in asked.question.objectives
     )
     kept = [line for line in log if not line.startswith("d")]
     return "\n".join(["bnnray sat proof 1", f"bound {bound}", *_variables(encoding), *kept, ""])

@@ -40,20 +40,20 @@ class Propagation:
     def add_sums(self, sums: Sequence[tuple[int, Sequence[int], int]]) -> None:
         """Adds all cardinality constraints at once, before any clause: a literal, or 0 for always,
         that implies that at least so many of some literals are true; one may repeat."""
-        members: dict[int, list[tuple[int, int]]] = {}
+        members: dict[int, dict[int, int]] = {}
         slack = []
         for number, (given, literals, least) in enumerate(sums):
             unique, counts = np.unique(np.array(literals, dtype=np.int64), return_counts=True)
             self._sums.append((given, unique, counts.astype(np.int64)))
             slack.append(len(literals) - least)
             for literal, count in zip(unique.tolist(), counts.tolist(), strict=True):
-                members.setdefault(literal, []).append((number, count))
+                members.setdefault(literal, {})[number] = count
             if given:
-                members.setdefault(-given, []).append((number, 0))
+                members.setdefault(-given, {}).setdefault(number, 0)
         self._slack = np.array(slack, dtype=np.int64)
         self._largest = np.array([int(c.max(initial=1)) for _, _, c in self._sums], dtype=np.int64)
         self._falsified = {
-            literal: (np.array([n for n, _ in of]), np.array([c for _, c in of]))
+            literal: (np.array(list(of)), np.array(list(of.values())))
             for literal, of in members.items()
         }
         self.contradiction = self._look_at(range(len(sums))) or self._propagate()
