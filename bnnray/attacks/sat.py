@@ -177,7 +177,7 @@ class SatAttack(Attack[SatSettings]):
         """What there being no such input rests on."""
         if not self.settings.proof:
             return Proof.SOLVER
-        if search.question.network.output.is_affine:
+        if encoding.goals and search.question.network.output.is_affine:
             search.message = "no proof is written for affine scores"
             return Proof.SOLVER
         text = proof_text(asked, encoding, solution.proof)
