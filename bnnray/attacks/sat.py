@@ -93,7 +93,7 @@ class SatAttack(Attack[SatSettings]):
 
     @property
     def modules(self) -> tuple[str, ...]:
-        return ("pysat.solvers", "pysat.card")
+        return ("pysat.solvers",)
 
     def search(self, search: Search) -> Status:
         ranges = interval_ranges(search.question)

@@ -8,7 +8,7 @@ than the solver did can only help.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,11 @@ class Propagation:
 
     Args:
         variables: 1, 2, ... up to this number.
+        tick: called often; what it raises ends the work.
     """
 
-    def __init__(self, variables: int) -> None:
+    def __init__(self, variables: int, tick: Callable[[], None] = lambda: None) -> None:
+        self._tick = tick
         self._values = bytearray(2 * variables + 1)  # by literal: -v counts from the end
         self._seen = np.frombuffer(self._values, dtype=np.int8)
         self._watching: list[list[list[int]]] = [[] for _ in range(2 * variables + 1)]
@@ -43,6 +45,7 @@ class Propagation:
         members: dict[int, dict[int, int]] = {}
         slack = []
         for number, (given, literals, least) in enumerate(sums):
+            self._tick()
             unique, counts = np.unique(np.array(literals, dtype=np.int64), return_counts=True)
             self._sums.append((given, unique, counts.astype(np.int64)))
             slack.append(len(literals) - least)
@@ -60,6 +63,7 @@ class Propagation:
 
     def add(self, clause: Sequence[int]) -> None:
         """Adds a clause."""
+        self._tick()
         free = [x for x in dict.fromkeys(clause) if self._values[x] != FALSE]
         if any(self._values[x] == TRUE for x in free):
             return
@@ -109,6 +113,7 @@ class Propagation:
         while self._head < len(self._trail):
             literal = self._trail[self._head]
             self._head += 1
+            self._tick()
             if self._look_at_clauses(-literal) or self._look_at_sums(-literal):
                 return True
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from bnnray.errors import ProofError, ProofTimeout
@@ -29,32 +29,39 @@ def check_sat_proof(question: Question, text: str, seconds: float) -> Fraction:
         ProofTimeout: the check takes longer.
         ProofError: which line proves nothing, and why.
     """
-    deadline = time.monotonic() + seconds
+    tick = _clock(seconds)
     lines = _lines(text)
     bound = read_bound(_first(lines))
     formula = SatFormula(question, bound)
     learned = []
     for line in lines:
-        if line.word == "d":
-            continue  # what the solver forgot may stay known here
+        tick()
         if line.word.lstrip("-").isdecimal():
             learned.append(line)
         elif learned:
             raise line.refuse("expected clauses only from here on")
         else:
             formula.declare(line)
-    _refute(formula, learned, deadline)
+    _refute(formula, learned, tick)
     return bound
 
 
-def _refute(formula: SatFormula, learned: list[Line], deadline: float) -> None:
-    known = Propagation(formula.variables)
+def _clock(seconds: float) -> Callable[[], None]:
+    deadline = time.monotonic() + seconds
+
+    def tick() -> None:
+        if time.monotonic() > deadline:
+            raise ProofTimeout(f"the check takes longer than {seconds:.1f} s")
+
+    return tick
+
+
+def _refute(formula: SatFormula, learned: list[Line], tick: Callable[[], None]) -> None:
+    known = Propagation(formula.variables, tick)
     known.add_sums(formula.sums)
     for clause in formula.clauses():
         known.add(clause)
     for line in learned:
-        if time.monotonic() > deadline:
-            raise ProofTimeout(f"line {line.number}: the check ran out of time here")
         clause = _clause(line, formula.variables)
         if not known.implies(clause):
             raise line.refuse("the clause does not follow by unit propagation")
