@@ -5,12 +5,12 @@
         [--rivals 5] [--rival-seconds 20] [--domain grid]
 
 The first test images that the network gets right, the runner-up; one search at a time, on one core.
-``exact`` and ``cascade`` get every point; the MILP, by both back ends, the first few, on the box
-also in the formulation of Khalil et al. (2018).
-Attacks take turns at each point, so whatever else the machine does falls on all of them. Seconds
-are CPU seconds of the process, with the building of a program, without loading and compiling.
-"Decided" is a flip or a proof; with stop = "optimum", a proven optimum. A search that hits its
-limit counts with the time that it took.
+``exact`` and ``cascade`` get every point; SAT (on the grid) and the MILP, by both back ends, the
+first few, on the box the MILP also in the formulation of Khalil et al. (2018). Attacks take turns
+at each point, so whatever else the machine does falls on all of them. Seconds are CPU seconds of
+the process, with the building of a program, without loading and compiling. "Decided" is a flip or a
+proof; with stop = "optimum", a proven optimum. A search that hits its limit counts with the time
+that it took.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from bnnray.attacks import (
     Milp,
     MilpSettings,
     Outcome,
+    SatAttack,
+    SatSettings,
     Task,
 )
 from bnnray.datasets import load_dataset
@@ -74,7 +76,7 @@ def main() -> None:
     parser.add_argument("--attacks", nargs="+", default=list(COMPLETE), choices=list(COMPLETE))
     parser.add_argument("--points", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rivals", type=int, default=5, help="points of the MILP")
+    parser.add_argument("--rivals", type=int, default=5, help="points of SAT and the MILP")
     parser.add_argument("--rival-seconds", type=float, default=20.0)
     parser.add_argument("--domain", type=Domain, default=Domain.GRID, help="grid or box")
     asked = parser.parse_args()
@@ -95,6 +97,8 @@ def contestants(stop: Any, asked: argparse.Namespace) -> Iterator[Contestant]:
     for name in asked.attacks:
         attack, settings_type = COMPLETE[name]
         yield Contestant(name, attack(settings_type(stop=stop, time_limit=limit)), asked.points)
+    if asked.rivals and asked.domain is Domain.GRID:
+        yield Contestant("sat", SatAttack(SatSettings(stop=stop, time_limit=short)), asked.rivals)
     for name, wanted in rivals(asked.domain).items() if asked.rivals else ():
         rival = Milp(MilpSettings(stop=stop, time_limit=short, **wanted))
         yield Contestant(name, rival, asked.rivals)

@@ -15,6 +15,7 @@
     │   └── StorageError        3    a folder that cannot be written
     ├── WitnessError                 a claimed witness that is not in the threat's region
     ├── ProofError              4    a proof that does not prove what it claims
+    │   └── ProofTimeout        4    a proof that takes longer to check than it may
     ├── BugError                70   bnnray contradicts itself
     └── Interrupted             75   drained on a signal; the same command goes on
 
@@ -93,6 +94,10 @@ class ProofError(BnnrayError, ValueError):
     """A proof does not prove what it claims."""
 
     exit_code = 4
+
+
+class ProofTimeout(ProofError):
+    """The check of a proof takes longer than it may; whether it holds is not known."""
 
 
 class BugError(BnnrayError, AssertionError):

@@ -88,19 +88,30 @@ def test_the_example_import_is_read(tmp_path, monkeypatch):
     assert import_arrays(Path("net.npz")).widths == (20,)
 
 
-def job_of_the_contract(folder: Path, *, until: str, without: str = "\n\n\n") -> Path:
+def job_of_the_contract(
+    folder: Path, *, until: str, without: str = "\n\n\n", domain: str = "box"
+) -> Path:
     text = (DOCS / "contract.md").read_text()
     block = text[text.index('    name = "khalil_small"') : text.index(until)]
     path = folder / "job.toml"
     lines = [line[4:] for line in block.splitlines() if line.startswith("    ")]
-    path.write_text("\n".join(line for line in lines if not line.startswith(without)))
+    kept = "\n".join(line for line in lines if not line.startswith(without))
+    path.write_text(kept.replace('domain = "box" ', f'domain = "{domain}" '))
     return path
 
 
 def test_the_attacks_of_the_contract_that_do_not_limit_pixels_are_valid(tmp_path):
-    path = job_of_the_contract(tmp_path, until="The **content key**", without="max_pixels")
+    path = job_of_the_contract(tmp_path, until='With `domain = "grid"`', without="max_pixels")
     given = {place for place, _, origin in load_job(path).values() if origin == "job"}
     assert {"attack.exact.stop", "attack.exact.node_limit"} <= given
+
+
+def test_the_attacks_of_the_contract_on_the_grid_are_valid(tmp_path):
+    path = job_of_the_contract(
+        tmp_path, until="The **content key**", without="max_pixels", domain="grid"
+    )
+    given = {place for place, _, origin in load_job(path).values() if origin == "job"}
+    assert {"attack.sat.stop", "attack.sat.solver", "attack.sat.proof"} <= given
 
 
 def test_the_job_file_of_the_contract_is_valid(tmp_path):

@@ -43,6 +43,7 @@ HOMES = {
     "ray": "runtime/ray_cluster.py",
     "gurobipy": "solvers/gurobi.py",
     "highspy": "solvers/highs.py",
+    "pysat": "solvers/sat.py",
     "scipy": "encodings",
     "pyarrow": "results",
     "duckdb": ("results/query.py", "results/reading.py"),
@@ -126,7 +127,7 @@ def test_the_command_line_and_the_package_load_nothing_heavy():
 
 @pytest.mark.parametrize("name", ["models", "exact", "attacks", "job", "solvers", "results"])
 def test_packages_do_not_load_torch_ray_or_solvers(name):
-    heavy = ["torch", "ray", "gurobipy", "highspy", "numba"]
+    heavy = ["torch", "ray", "gurobipy", "highspy", "pysat", "numba"]
     code = f"import sys, bnnray.{name}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

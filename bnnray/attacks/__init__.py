@@ -10,9 +10,11 @@ from bnnray.attacks.iteration import Iteration, Subproblem
 from bnnray.attacks.lns import Lns, LnsSettings
 from bnnray.attacks.milp import Milp, MilpSettings
 from bnnray.attacks.pgd import Pgd, PgdSettings
+from bnnray.attacks.sat import SatAttack, SatSettings
 from bnnray.attacks.search import Effort, Incumbent, Outcome, Search, TracePoint
 from bnnray.attacks.settings import AttackSettings, Count, Positive, Seconds
 from bnnray.attacks.single import SINGLE
+from bnnray.attacks.together import Together, flip_all
 from bnnray.errors import UsageError, unknown_name
 
 ATTACKS: dict[str, type[Attack[Any]]] = {**SINGLE, "cascade": Cascade}
@@ -59,12 +61,16 @@ __all__ = [
     "Pgd",
     "PgdSettings",
     "Positive",
+    "SatAttack",
+    "SatSettings",
     "Search",
     "Seconds",
     "Subproblem",
     "Task",
+    "Together",
     "TracePoint",
     "attack_type",
     "failed",
+    "flip_all",
     "make_attack",
 ]

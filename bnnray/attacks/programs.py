@@ -217,11 +217,16 @@ class NearestOfTarget(Program):
 def least_wanted(search: Search, objective: Objective) -> Fraction:
     """The least attainable objective of a target that would be news."""
     if search.stop == "flip" or search.minimize is not None:
-        at_zero = objective.attainable_floor(Fraction(0))
-        if at_zero == 0 and is_flip(at_zero, search.question.threat.tie):
-            return at_zero
-        return objective.attainable_above(Fraction(0))
+        return least_flip(objective, search.question.threat.tie)
     return objective.attainable_above(search.objective)
+
+
+def least_flip(objective: Objective, tie: str) -> Fraction:
+    """The least attainable objective of a target that flips; a constant one is what it is."""
+    at_zero = objective.attainable_floor(Fraction(0))
+    if at_zero == 0 and is_flip(at_zero, tie):
+        return at_zero
+    return objective.attainable_above(Fraction(0))
 
 
 def below(objective: Objective, cutoff: Fraction) -> Fraction:

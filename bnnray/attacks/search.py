@@ -102,6 +102,7 @@ class Effort:
         backend: which solver, "" without one.
         batch_size: how many units were searched together.
         unstable: first-layer units that can change sign.
+        variables, constraints: of the largest program or formula that a solver got.
     """
 
     iterations: int = 0
@@ -114,13 +115,21 @@ class Effort:
     backend: str = ""
     batch_size: int = 1
     unstable: int | None = None
+    variables: int = 0
+    constraints: int = 0
 
     def add(self, solution: Solution, seconds: float) -> None:
         """Counts one solve."""
         self.nodes += solution.nodes
-        self.solve_seconds += seconds
+        self.build_seconds += solution.build_seconds
+        self.solve_seconds += seconds - solution.build_seconds
         self.child_cpu_seconds += solution.cpu_seconds
         self.peak_rss_bytes = max(self.peak_rss_bytes, solution.peak_rss_bytes)
+
+    def measure(self, variables: int, constraints: int) -> None:
+        """Notes the size of what a solver gets."""
+        self.variables = max(self.variables, variables)
+        self.constraints = max(self.constraints, constraints)
 
     def __add__(self, later: Effort) -> Effort:
         """Of two searches of a question, one after the other."""
@@ -135,6 +144,8 @@ class Effort:
             backend=later.backend or self.backend,
             batch_size=max(self.batch_size, later.batch_size),
             unstable=self.unstable if later.unstable is None else later.unstable,
+            variables=max(self.variables, later.variables),
+            constraints=max(self.constraints, later.constraints),
         )
 
 

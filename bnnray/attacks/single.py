@@ -8,6 +8,7 @@ from bnnray.attacks.iprop import Iprop
 from bnnray.attacks.lns import Lns
 from bnnray.attacks.milp import Milp
 from bnnray.attacks.pgd import Pgd
+from bnnray.attacks.sat import SatAttack
 
 SINGLE: dict[str, type[Attack[Any]]] = {
     "pgd": Pgd,
@@ -15,5 +16,6 @@ SINGLE: dict[str, type[Attack[Any]]] = {
     "milp": Milp,
     "exact": Exact,
     "lns": Lns,
+    "sat": SatAttack,
 }
 """These attacks by the kind that a job file names."""

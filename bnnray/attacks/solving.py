@@ -23,6 +23,7 @@ def solve(
         LicenceError: the back end that was named has no licence.
     """
     began = time.monotonic()
+    search.effort.measure(problem.model.variables, problem.model.rows)
     try:
         name = search.fallback if backend == "auto" else backend
         solution = search.solver.solve(make_backend(name), problem, limits, report)

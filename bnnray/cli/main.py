@@ -28,6 +28,7 @@ from bnnray.cli import (
     status,
     submit,
     train,
+    verify,
     version,
     warmup,
 )
@@ -58,6 +59,7 @@ app.command("list")(list_.list_)
 app.command("jobs")(jobs.jobs)
 app.command("compact")(compact.compact)
 app.command("check-proof")(check_proof.check_proof)
+app.command("verify")(verify.verify)
 app.command("train")(train.train)
 app.command("import")(import_.import_)
 app.command("config")(config.config)

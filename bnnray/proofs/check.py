@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -9,6 +10,8 @@ from fractions import Fraction
 from bnnray.errors import ProofError
 from bnnray.proofs.first_layer import Box, FirstLayer, Parity
 from bnnray.proofs.layers import Layers, Signs
+from bnnray.proofs.sat import FIRST_LINE as SAT_FIRST_LINE
+from bnnray.proofs.sat import check_sat_proof
 from bnnray.proofs.text import Line, read_bound, read_lines
 from bnnray.threat import Question
 
@@ -27,20 +30,23 @@ class _Node:
     parity: Parity | None = None
 
 
-def check_proof(question: Question, text: str) -> Fraction:
+def check_proof(question: Question, text: str, seconds: float = math.inf) -> Fraction:
     """Checks that no input of a question has an objective above the bound that is claimed.
 
     Args:
         question: what was asked; behind a quantizer the proof is about its levels.
-        text: the proof, see docs/proofs.md.
+        text: the proof, see docs/proofs.md; that of a SAT solver, see docs/sat.md.
+        seconds: that the check of a SAT solver's proof may take.
 
     Returns:
         The bound.
 
     Raises:
-        ProofError: which line proves nothing, and why.
+        ProofError: which line proves nothing, and why; a ProofTimeout where there was no time.
     """
     question = question.searched
+    if text.startswith(SAT_FIRST_LINE):
+        return check_sat_proof(question, text, seconds)
     lines = read_lines(text)
     bound = read_bound(_next(lines))
     return _Check(question, bound, lines).run()

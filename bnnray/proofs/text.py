@@ -42,6 +42,14 @@ class Line:
             raise self.refuse(f"expected a unit and its sign; got {' '.join(self.rest)!r}")
         return int(match[1]), _sign(match[2])
 
+    def sides(self) -> list[tuple[int, int]]:
+        """The numbers after the word, each with its sign, +1 or -1."""
+        matches = [SIDE.fullmatch(word) for word in self.rest]
+        found = [(int(m[1]), _sign(m[2])) for m in matches if m is not None]
+        if not found or len(found) < len(matches):
+            raise self.refuse("expected numbers with their signs")
+        return found
+
     def parts(self) -> list[tuple[int, int, int]]:
         """Units, their signs and their multipliers."""
         matches = [PART.fullmatch(part) for part in self.rest]

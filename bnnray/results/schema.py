@@ -101,6 +101,10 @@ RESULTS = (
     Column("peak_rss_bytes", "int64", "largest resident memory of the child process"),
     Column("iterations", "int64", "steps of the attack"),
     Column("nodes", "int64", "nodes of the solver's trees"),
+    Column("variables", "int64", "of the largest program or formula that a solver got"),
+    Column(
+        "constraints", "int64", "its rows; of a formula, as the solver had it, clauses and more"
+    ),
     Column("attempt", "int64", "1 for the first try"),
     Column("session", "int64", "which run of the job, from 1 on, as run.json lists them"),
     Column("host", "string", "machine that ran it"),
@@ -152,7 +156,7 @@ SUBPROBLEMS = (
 PROOFS = (
     Column("key", "string", "content key of the unit"),
     Column("finished_at", "timestamp", "of the row that it belongs to"),
-    Column("text", "string", "the proof, see docs/proofs.md"),
+    Column("text", "string", "the proof, see docs/proofs.md and docs/sat.md"),
 )
 
 UNITS = (

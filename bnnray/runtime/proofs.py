@@ -74,7 +74,7 @@ def check_proofs(
 def _none(found: Sequence[object], keys: Sequence[str]) -> str:
     if found:
         return f"expected the key of a unit with a proof; got {' '.join(keys)}"
-    return "the run has no proofs: an attack of kind exact writes one where it has proof = true"
+    return "the run has no proofs: attacks of kind exact or sat write one with proof = true"
 
 
 def _fault(question: Question, text: str, bound: float, verdict: str, proof: str) -> str | None:

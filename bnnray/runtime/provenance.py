@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "numpy", "scipy", "ray", "highspy", "gurobipy", "pyarrow")
+PACKAGES = ("torch", "numpy", "scipy", "ray", "highspy", "gurobipy", "python-sat", "pyarrow")
 
 
 def versions() -> str:

@@ -162,6 +162,8 @@ def _spent(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -> dic
         "peak_rss_bytes": effort.peak_rss_bytes or None,
         "iterations": effort.iterations,
         "nodes": effort.nodes,
+        "variables": effort.variables or None,
+        "constraints": effort.constraints or None,
         "attempt": span.attempt,
         "session": context.session,
         "host": platform.node(),

@@ -1,4 +1,4 @@
-"""MILP back ends, one file each, and the child process that runs them."""
+"""MILP and SAT back ends, and the child process that runs them."""
 
 from bnnray.errors import UsageError, unknown_name
 from bnnray.solvers.child import MODULES as CHILD_MODULES
@@ -11,16 +11,18 @@ from bnnray.solvers.interface import (
     Problem,
     Progress,
     Report,
+    SatProblem,
     Solution,
     Solver,
 )
+from bnnray.solvers.sat import SAT_SOLVERS, Sat
 from bnnray.solvers.scripted import Scripted
 
 BACKENDS: dict[str, type[Highs] | type[Gurobi]] = {"highs": Highs, "gurobi": Gurobi}
-"""Back ends by the name that a job file uses."""
+"""MILP back ends by the name that a job file uses."""
 
 
-def make_backend(name: str) -> Backend:
+def make_backend(name: str) -> Backend[Problem]:
     """The back end of a name.
 
     Raises:
@@ -34,6 +36,7 @@ def make_backend(name: str) -> Backend:
 __all__ = [
     "BACKENDS",
     "CHILD_MODULES",
+    "SAT_SOLVERS",
     "Backend",
     "Child",
     "Gurobi",
@@ -43,6 +46,8 @@ __all__ = [
     "Problem",
     "Progress",
     "Report",
+    "Sat",
+    "SatProblem",
     "Scripted",
     "Solution",
     "Solver",

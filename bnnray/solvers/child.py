@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from bnnray.processes import MemoryWatch, Process, format_bytes, watching
-from bnnray.solvers.interface import Backend, Limits, Problem, Progress, Report, Solution
+from bnnray.solvers.interface import Backend, Limits, Progress, Report, Solution, T
 from bnnray.solvers.request import STOP, Request, measured
 from bnnray.solvers.serve import serve
 from bnnray.verdicts import Status
@@ -37,7 +37,7 @@ MODULES = ("bnnray.solvers.serve", "bnnray.encodings", "highspy", "gurobipy")
 class InProcess:
     """Runs solves here: nothing can be killed, nothing is started."""
 
-    def solve(self, backend: Backend, problem: Problem, limits: Limits, report: Report) -> Solution:
+    def solve(self, backend: Backend[T], problem: T, limits: Limits, report: Report) -> Solution:
         return measured(Request(backend, problem, limits), report)
 
     def prepare(self) -> None:
@@ -57,7 +57,7 @@ class Child:
         self._memory = memory
         self._process: Process | None = None
 
-    def solve(self, backend: Backend, problem: Problem, limits: Limits, report: Report) -> Solution:
+    def solve(self, backend: Backend[T], problem: T, limits: Limits, report: Report) -> Solution:
         """Solves in the child and returns within the limit and the grace.
 
         A solve whose process dies is begun again in the time that is left, as the machine may be

@@ -1,4 +1,4 @@
-"""The solver seam: what a MILP back end takes, streams and returns.
+"""The solver seam: what a back end takes, streams and returns.
 
 A back end is a small picklable value that builds, solves within limits, translates the status
 and reads the values; what it keeps loaded stays inside its own module. So the same back end runs
@@ -11,9 +11,9 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from bnnray.encodings import LinearModel
+from bnnray.encodings import Formula, LinearModel
 from bnnray.threat import FloatArray
 from bnnray.verdicts import Status
 
@@ -24,6 +24,14 @@ class Problem:
 
     model: LinearModel
     start: FloatArray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SatProblem:
+    """A formula to satisfy, and whether the solver shall log why that cannot be."""
+
+    formula: Formula
+    proof: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,8 @@ class Solution:
         cpu_seconds: CPU time of the solving process during the solve.
         peak_rss_bytes: the largest resident memory of that process so far.
         message: what to tell about an unusual end.
+        build_seconds: wall time of putting the problem into the solver's own form.
+        proof: what the solver logged, line by line, where that was asked for.
     """
 
     status: Status
@@ -89,6 +99,8 @@ class Solution:
     cpu_seconds: float = 0.0
     peak_rss_bytes: int = 0
     message: str = ""
+    build_seconds: float = 0.0
+    proof: tuple[str, ...] = ()
 
 
 Report = Callable[[Progress], bool]
@@ -117,19 +129,26 @@ class Patience:
         return self.over
 
 
-class Backend(Protocol):
-    """A MILP solver."""
+P = TypeVar("P", contravariant=True)
+"""What a back end solves: a program or a formula."""
+
+
+class Backend(Protocol[P]):
+    """A MILP or a SAT solver."""
 
     @property
     def name(self) -> str: ...
 
-    def solve(self, problem: Problem, limits: Limits, report: Report) -> Solution:
+    def solve(self, problem: P, limits: Limits, report: Report) -> Solution:
         """Solves within the limits, as far as the solver keeps them.
 
         Raises:
             LicenceError: the solver has no licence, or one too small for the model.
         """
         ...
+
+
+T = TypeVar("T")
 
 
 class Solver(Protocol):
@@ -140,5 +159,5 @@ class Solver(Protocol):
         ...
 
     def solve(
-        self, backend: Backend, problem: Problem, limits: Limits, report: Report
+        self, backend: Backend[T], problem: T, limits: Limits, report: Report
     ) -> Solution: ...

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import resource
 from dataclasses import dataclass, replace
+from typing import Any
 
-from bnnray.solvers.interface import Backend, Limits, Problem, Report, Solution
+from bnnray.solvers.interface import Backend, Limits, Report, Solution
 
 STOP = "stop"
 """What the parent sends to end the running solve politely."""
@@ -15,8 +16,8 @@ STOP = "stop"
 class Request:
     """One solve, as it is sent to a child."""
 
-    backend: Backend
-    problem: Problem
+    backend: Backend[Any]
+    problem: Any
     limits: Limits
 
 
