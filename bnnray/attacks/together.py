@@ -9,7 +9,7 @@ from fractions import Fraction
 from bnnray.attacks.programs import least_flip
 from bnnray.attacks.sat import SatSettings, form_for
 from bnnray.encodings import Asked, encode_formula, interval_ranges
-from bnnray.errors import BugError
+from bnnray.errors import BugError, UsageError
 from bnnray.solvers import InProcess, Limits, SatProblem, Solver
 from bnnray.threat import Question, Witness, replay
 from bnnray.verdicts import Status, Verdict, is_flip
@@ -45,15 +45,20 @@ def flip_all(
         solver: runs the SAT solver; in this process unless given.
 
     Raises:
-        UsageError: the questions are about different images or budgets, or not on the grid.
+        UsageError: the questions are about different images or budgets, or neither on the grid nor
+            behind one quantizer.
     """
     settings = SatSettings() if settings is None else settings
+    quantizer = questions[0].network.quantizer
     for question in questions:
-        settings.check_threat(question.threat.domain, question.threat.max_pixels)
+        settings.check(question.threat.domain, question.threat.max_pixels, quantizer)
+        if question.network.quantizer != quantizer:
+            raise UsageError("expected networks that begin with the same quantizer, or with none")
     clean = questions[0].region.clean_witness
     if _flips_all(questions, clean):
         return Together(Verdict.VULNERABLE, Status.FLIP_FOUND, clean)
-    asked = [Asked(q, interval_ranges(q), _least_flips(q)) for q in questions]
+    searched = [question.searched for question in questions]
+    asked = [Asked(q, interval_ranges(q), _least_flips(q)) for q in searched]
     encoding = encode_formula(asked, form_for(settings.backend))
     solution = (solver or InProcess()).solve(
         settings.backend,
@@ -65,7 +70,7 @@ def flip_all(
         return Together(Verdict.ROBUST, Status.INFEASIBLE)
     if solution.values is None:
         return Together(Verdict.UNKNOWN, solution.status)
-    witness = encoding.witness(solution.values)
+    witness = searched[0].input_of(encoding.witness(solution.values))
     if not _flips_all(questions, witness):
         raise BugError("a SAT solver's input does not flip every network")
     return Together(Verdict.VULNERABLE, Status.FLIP_FOUND, witness)

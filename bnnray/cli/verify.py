@@ -59,7 +59,7 @@ def verify(
     Example: bnnray verify 2x100.bnn --point 7 --epsilon 2/255 --png seven.png
     """
     from bnnray.datasets import load_dataset
-    from bnnray.files import check_writable
+    from bnnray.files import check_writable, write_file
     from bnnray.models import load_model
     from bnnray.runtime.verify import verify as ask
     from bnnray.threat import Against, Domain, Goal, Threat, parse_epsilon
@@ -77,9 +77,10 @@ def verify(
     answer = ask(load_model(model), images, point, threat, attack.value, _seconds(time_limit))
     typer.echo(json.dumps(answer.fields()) if as_json else str(answer))
     if png is not None:
-        from bnnray.report.picture import draw_change
+        from bnnray.report import picture_png
 
-        draw_change(png, *answer.images, answer.captions)
+        drawn = picture_png([answer.picture])
+        write_file(png, lambda file: file.write(drawn))
 
 
 def _seconds(text: str) -> float:

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from bnnray.attacks import Attack, Outcome, Task, attack_type
 from bnnray.attacks.settings import format_seconds
 from bnnray.datasets import Dataset
 from bnnray.errors import UsageError
 from bnnray.models import Model
 from bnnray.processes import Nursery
+from bnnray.report import Picture, make_picture
 from bnnray.solvers import CHILD_MODULES, Child, InProcess, Solver
-from bnnray.threat import ANY, Domain, Question, Threat, format_epsilon
+from bnnray.threat import ANY, Question, Threat, format_epsilon
 from bnnray.verdicts import Verdict
 
 SOLVED_ELSEWHERE = ("milp", "sat")
@@ -103,34 +101,11 @@ class Answer:
         }
 
     @property
-    def images(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The clean and the perturbed image, from 0 to 1, in the network's input shape."""
-        region, shape = self.question.region, self.question.network.input_shape
-        clean = region.float_clean
-        if self.outcome.incumbent is None:
-            return clean.reshape(shape), clean.reshape(shape)
-        values = self.outcome.incumbent.witness.astype(np.float64)
-        if region.domain is Domain.GRID:
-            values = values / region.denominator
-        return clean.reshape(shape), values.reshape(shape)
-
-    @property
-    def captions(self) -> tuple[str, str]:
-        """The class of both images, and the scores of the attacked class and of the target."""
-        question, incumbent = self.question, self.outcome.incumbent
-        clean = question.clean_scores
-        after = clean if incumbent is None else incumbent.replayed.scores
-        return self._caption("original", clean), self._caption("perturbed", after)
-
-    def _caption(self, name: str, scores: npt.NDArray[Any]) -> str:
-        question, output = self.question, self.question.network.output
-        shown = [question.attacked]
-        if question.targets:
-            shown.append(question.best_target(scores))
-        worth = ", ".join(
-            f"{c}: {float(Fraction(int(scores[c]), output.denominator)):g}" for c in shown
-        )
-        return f"{name}: class {int(np.argmax(scores))}\nscores {worth}"
+    def picture(self) -> Picture:
+        """The best input that was found, beside the image."""
+        incumbent = self.outcome.incumbent
+        clean = self.question.region.clean_witness
+        return make_picture(self.question, clean if incumbent is None else incumbent.witness)
 
 
 def verify(

@@ -26,7 +26,10 @@ from bnnray.attacks import (
     Outcome,
     Pgd,
     PgdSettings,
+    SatAttack,
+    SatSettings,
     Task,
+    flip_all,
 )
 from bnnray.attacks.pgd import SurrogateName
 from bnnray.attacks.search import Nobody
@@ -38,7 +41,7 @@ from bnnray.models.ascent import CLIMBERS, Point
 from bnnray.models.ascent.draws import Draws
 from bnnray.models.ascent.judge import Goals
 from bnnray.proofs import check_proof
-from bnnray.solvers import BACKENDS, InProcess
+from bnnray.solvers import BACKENDS, SAT_SOLVERS, InProcess
 from bnnray.threat import Domain, Question, Threat, Witness, parse_epsilon, replay
 from bnnray.verdicts import Proof, Replay, Status, Verdict, is_flip
 
@@ -100,6 +103,26 @@ def test_flips_are_decided(attack, domain):
         flips = is_flip(true_maximum_behind(question), question.threat.tie)
         outcome = searched_by(attack, question, seed)
         assert outcome.verdict is (Verdict.VULNERABLE if flips else Verdict.ROBUST), seed
+
+
+@pytest.mark.parametrize("solver", sorted(SAT_SOLVERS))
+@pytest.mark.parametrize("domain", list(Domain))
+def test_sat_decides_flips_for_one_network_and_for_several(domain, solver):
+    settings = SatSettings(solver=solver)
+    for seed, question in quantized_questions(domain, range(900, 940)):
+        flips = is_flip(true_maximum_behind(question), question.threat.tie)
+        wanted = Verdict.VULNERABLE if flips else Verdict.ROBUST
+        assert searched_by(SatAttack(settings), question, seed).verdict is wanted, seed
+        together = flip_all([question, question], settings)
+        assert together.verdict is wanted, seed
+        assert together.witness is None or replay(question, together.witness).flipped, seed
+
+
+def test_networks_behind_different_quantizers_are_no_one_question():
+    [(_, question)] = quantized_questions(Domain.BOX, range(900, 901))
+    bare = replace(question, network=question.network.behind_quantizer)
+    with pytest.raises(UsageError, match="same quantizer"):
+        flip_all([question, bare])
 
 
 @pytest.mark.parametrize("local", [False, True])
