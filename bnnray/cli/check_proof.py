@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bnnray.cli.options import DEFAULT_RUNS, DataDir, RunName, RunsDir
+from bnnray.cli.output import AsJson, print_json
 
 
 def check_proof(
@@ -17,6 +18,7 @@ def check_proof(
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check the proofs of a run by a program that shares no code with the search that wrote them.
 
@@ -26,10 +28,15 @@ def check_proof(
     """
     from bnnray.runtime.proofs import check_proofs
 
-    good = bad = 0
+    found = []
     for checked in check_proofs(run, Path(runs_dir), data_dir, keys or []):
-        good, bad = good + (checked.fault is None), bad + (checked.fault is not None)
-        typer.echo(str(checked))
-    typer.echo(f"{good} proofs hold, {bad} do not")
+        found.append(checked)
+        if not as_json:
+            typer.echo(str(checked))
+    bad = sum(checked.fault is not None for checked in found)
+    if as_json:
+        print_json([checked.as_json() for checked in found])
+    else:
+        typer.echo(f"{len(found) - bad} proofs hold, {bad} do not")
     if bad:
         raise typer.Exit(4)

@@ -42,6 +42,20 @@ class Checked:
             f"holds: objective <= {self.bound:g}" if not self.fault else self.fault
         )
 
+    def as_json(self) -> dict[str, object]:
+        """The same for programs."""
+        unit = self.unit
+        return {
+            "key": unit.key,
+            "model": unit.model,
+            "point": unit.point,
+            "epsilon": format_epsilon(unit.threat.epsilon),
+            "attack": unit.attack.name,
+            "bound": self.bound,
+            "holds": self.fault is None,
+            "fault": self.fault,
+        }
+
 
 def check_proofs(
     run: str, runs_dir: Path, data_dir: Path | None, keys: Sequence[str]

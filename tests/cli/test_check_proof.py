@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -57,6 +58,8 @@ def test_the_proofs_of_a_run_hold(folder):
     assert len(lines) == 12
     assert all("holds: objective <= " in line for line in lines)
     assert last == "12 proofs hold, 0 do not"
+    found = json.loads(bnnray("check-proof", "proofs", "--json", folder=folder).stdout)
+    assert [proof["holds"] for proof in found] == [True] * 12
 
 
 def test_one_unit_is_named_by_how_its_key_begins(folder):

@@ -152,12 +152,15 @@ def test_config_says_where_values_come_from(place):
     assert found["threat.domain"].endswith("'grid'  # job")
     assert found["attack.pgd.surrogate"].endswith("'hardtanh'  # default")
     assert "small.toml is a valid job" in bnnray("config", "small.toml", folder=place).stdout
+    listed = json.loads(bnnray(*arguments, "--json", folder=place).stdout)
+    assert {"place": "data.points", "value": 1, "origin": "flag"} in listed
 
 
 def test_version_names_the_packages(place):
     text = bnnray("version", folder=place).stdout
     for name in ("bnnray", "python", "torch", "ray", "highspy", "gurobipy"):
         assert name in text
+    assert set(json.loads(bnnray("version", "--json", folder=place).stdout)) >= {"torch", "commit"}
 
 
 def test_train_and_import_write_models_that_run(place):
