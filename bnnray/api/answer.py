@@ -9,8 +9,9 @@ from html import escape
 import numpy as np
 
 from bnnray.attacks import Outcome
+from bnnray.attacks.settings import format_seconds
 from bnnray.report import Picture, make_picture, picture_png
-from bnnray.threat import FloatArray, Question, format_epsilon
+from bnnray.threat import ANY, FloatArray, Question, format_epsilon
 from bnnray.verdicts import Proof, Status, Verdict
 
 
@@ -21,11 +22,13 @@ class Answer:
     Args:
         question: network, image and threat.
         attack: the attack's name.
+        time_limit: of the search, in seconds.
         outcome: everything that the attack says.
     """
 
     question: Question
     attack: str
+    time_limit: float
     outcome: Outcome
 
     @property
@@ -92,6 +95,65 @@ class Answer:
         if self.bound is not None:
             parts.append(f"bound {self.bound:g} (proof: {self.proof})")
         return ", ".join([*parts, *([self.outcome.message] if self.outcome.message else [])])
+
+    @property
+    def sentence(self) -> str:
+        """What was found out, for people."""
+        if self.verdict is Verdict.VULNERABLE:
+            return f"vulnerable: {self._flip}"
+        if self.verdict is Verdict.ROBUST:
+            targets, goal = self.question.targets, self.question.threat.goal.name
+            budget = format_epsilon(self.question.threat.epsilon)
+            wanted = "another one" if goal == ANY else f"class {targets[0]}"
+            return (
+                f"robust: no input within epsilon {budget} turns class {self.question.attacked} "
+                f"into {wanted} (proof: {self.proof})"
+            )
+        said = ": ".join(filter(None, [str(self.status), self.outcome.message]))
+        if not self.question.targets:
+            return f"unknown: {said}"
+        limit = format_seconds(self.time_limit)
+        return f"unknown: neither a flip nor a proof within {limit} ({said})"
+
+    @property
+    def _flip(self) -> str:
+        assert self.outcome.incumbent is not None
+        replayed, attacked = self.outcome.incumbent.replayed, self.question.attacked
+        reached = replayed.adversarial_class
+        if not replayed.changes:
+            return f"unchanged, it is of class {reached} already"
+        largest = format_epsilon(max(map(abs, replayed.changes)))
+        into = f"class {reached}" if reached != attacked else "a tie"
+        return (
+            f"changing {len(replayed.changes)} pixels by at most {largest} turns class {attacked} "
+            f"into {into}"
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """The same for programs; numbers that are exact in bnnray are rounded to doubles."""
+        question, outcome, threat = self.question, self.outcome, self.question.threat
+        found = None if outcome.incumbent is None else outcome.incumbent.replayed
+        return {
+            "verdict": self.verdict,
+            "proof": self.proof,
+            "status": self.status,
+            "label": question.label,
+            "predicted": question.predicted,
+            "targets": list(question.targets),
+            "goal": threat.goal.name,
+            "against": threat.against,
+            "domain": threat.domain,
+            "epsilon": float(threat.epsilon),
+            "attack": self.attack,
+            "backend": outcome.effort.backend,
+            "objective": self.objective,
+            "bound": self.bound,
+            "adversarial_class": None if found is None else found.adversarial_class,
+            "linf": None if found is None else found.linf,
+            "l0": None if found is None else found.l0,
+            "seconds": self.seconds,
+            "message": outcome.message,
+        }
 
     def __repr__(self) -> str:
         return f"<bnnray.Answer: {self}>"

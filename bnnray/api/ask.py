@@ -1,7 +1,9 @@
-"""One question, answered in this process."""
+"""One question, answered at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,17 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from bnnray.api.answer import Answer
-from bnnray.attacks import AttackSettings, Task, attack_type, make_attack
+from bnnray.attacks import Attack, AttackSettings, Task, attack_type, make_attack
 from bnnray.errors import UsageError, unknown_name
 from bnnray.models import Model, load_model
 from bnnray.network import IntArray, Network
-from bnnray.solvers import InProcess
+from bnnray.processes import Nursery
+from bnnray.solvers import CHILD_MODULES, Child, InProcess, Solver
 from bnnray.threat import Against, Domain, Goal, Question, Threat, Tie, parse_epsilon
 
 AnyModel = str | Path | Model | Network
 Epsilon = str | float | Fraction
 LEVELS = 255
 """What the pixels of a bare network's images are over, unless said."""
+
+SOLVING = frozenset({"milp", "iprop", "sat"})
+"""Kinds of attacks that ask solvers."""
 
 ROUNDING = 1e-5
 """How far a float image may be from k / levels: that of float32, and a little more."""
@@ -45,14 +51,14 @@ def attack(
 ) -> Answer:
     """Searches a perturbation of one image that fools the network.
 
-    It runs in this process: a solver is asked to keep its time limit, and not killed if it does
-    not, as in a run.
+    It runs in this process, but for solvers, which get one that is killed at its limits, as in a
+    run.
 
     Args:
         model: a model file, or a model or network in memory.
         image: integers 0 ... levels or floats k / levels, of the network's input shape or flat.
         epsilon: budget per pixel in units of the full range, such as 0.01 or "8/255".
-        kind: of the attack, as in a job file: pgd, iprop, milp, exact, lns, cascade.
+        kind: of the attack, as in a job file: pgd, iprop, milp, sat, exact, lns, cascade.
         label: the true class; the predicted one unless given.
         domain: "box" (any real pixel) or "grid" (k / levels).
         goal: "runner-up", "any" or a class.
@@ -85,8 +91,9 @@ def attack(
     )
     question = Question(network, pixels, levels, label, threat)
     chosen = make_attack(_settings(kind, settings))
-    (outcome,) = chosen.run([Task(question, seed)], InProcess(), threads)
-    return Answer(question, chosen.settings.name, outcome)
+    with _solver(chosen) as solver:
+        (outcome,) = chosen.run([Task(question, seed)], solver, threads)
+    return Answer(question, chosen.settings.name, chosen.settings.time_limit, outcome)
 
 
 def verify(
@@ -94,9 +101,9 @@ def verify(
 ) -> Answer:
     """Decides whether an image can be changed so that the network is fooled.
 
-    A cascade: interval arithmetic, a brief gradient attack, then the exact engine, until a flip or
-    a proof that there is none. The first use on a machine compiles the engine, which takes a
-    minute or two; ``bnnray warmup`` does it beforehand.
+    A cascade unless ``kind`` says otherwise: interval arithmetic, gradients, the exact engine and
+    neighbourhoods, until a flip or a proof that there is none. The first use on a machine compiles
+    the engine, which takes a minute or two; ``bnnray warmup`` does it beforehand.
 
     Args:
         model, image, epsilon: as :func:`attack` takes them.
@@ -107,6 +114,23 @@ def verify(
         UsageError, ModelError: as :func:`attack` does.
     """
     return attack(model, image, epsilon, goal=goal, **{"kind": "cascade", "stop": "flip", **more})
+
+
+@contextmanager
+def _solver(attack: Attack[Any]) -> Iterator[Solver]:
+    """What solves for an attack: this process where it asks no solver that might not end."""
+    if SOLVING.isdisjoint(settings.kind for settings in attack.settings.searches):
+        yield InProcess()
+        return
+    nursery = Nursery([*CHILD_MODULES, *attack.modules])
+    try:
+        child = Child(nursery.ready())
+        try:
+            yield child
+        finally:
+            child.close()
+    finally:
+        nursery.close()
 
 
 def as_pixels(image: npt.ArrayLike, network: Network, levels: int) -> IntArray:

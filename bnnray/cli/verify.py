@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bnnray.cli.options import DataDir
+from bnnray.cli.output import AsJson, print_json
+
+if TYPE_CHECKING:
+    from bnnray.datasets import Dataset
 
 
 class Complete(StrEnum):
@@ -51,36 +54,50 @@ def verify(
     png: Annotated[
         Path | None, typer.Option(help="Draw original, perturbed and difference here.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Ask whether one image can be flipped: vulnerable, robust (with its proof) or unknown.
 
     Example: bnnray verify 2x100.bnn --point 7 --epsilon 2/255 --png seven.png
     """
+    from bnnray.api import verify as ask
     from bnnray.datasets import load_dataset
     from bnnray.files import check_writable, write_file
-    from bnnray.models import load_model
-    from bnnray.runtime.verify import verify as ask
-    from bnnray.threat import Against, Domain, Goal, Threat, parse_epsilon
+    from bnnray.report import picture_png
 
     if png is not None:
         check_writable(png)
     images = load_dataset(data, split, data_dir)
-    threat = Threat(
-        epsilon=parse_epsilon(epsilon),
-        domain=Domain(domain.value),
+    _check_point(images, point)
+    answer = ask(
+        model,
+        images.pixels(point),
+        epsilon,
+        kind=attack.value,
+        label=int(images.labels[point]),
+        domain=domain.value,
+        goal=goal,
+        against=against.value,
         levels=images.levels,
-        goal=Goal(goal),
-        against=Against(against.value),
+        time_limit=_seconds(time_limit),
     )
-    answer = ask(load_model(model), images, point, threat, attack.value, _seconds(time_limit))
-    typer.echo(json.dumps(answer.fields()) if as_json else str(answer))
-    if png is not None:
-        from bnnray.report import picture_png
-
+    if as_json:
+        print_json(answer.as_json())
+    else:
+        typer.echo(answer.sentence)
+    if png is not None and answer.picture is not None:
         drawn = picture_png([answer.picture])
         write_file(png, lambda file: file.write(drawn))
+
+
+def _check_point(images: Dataset, point: int) -> None:
+    from bnnray.errors import UsageError
+
+    if not 0 <= point < len(images):
+        raise UsageError(
+            f"point: {images.name} {images.split} has points 0 to {len(images) - 1}; got {point}"
+        )
 
 
 def _seconds(text: str) -> float:
