@@ -122,7 +122,8 @@ class Answer:
         reached = replayed.adversarial_class
         if not replayed.changes:
             return f"unchanged, it is of class {reached} already"
-        largest = format_epsilon(max(map(abs, replayed.changes)))
+        exact = max(map(abs, replayed.changes))
+        largest = format_epsilon(exact) if exact.denominator < 10**5 else f"{float(exact):.4g}"
         into = f"class {reached}" if reached != attacked else "a tie"
         return (
             f"changing {len(replayed.changes)} pixels by at most {largest} turns class {attacked} "

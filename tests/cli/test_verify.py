@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -40,6 +41,14 @@ def test_a_proof_is_a_sentence_that_says_what_it_rests_on(verify):
     assert sat.stdout.endswith("(proof: solver)\n")
     assert exact.stdout.endswith("turns class 4 into another one (proof: exact)\n")
     assert sat.returncode == exact.returncode == 0
+
+
+def test_a_real_change_is_a_decimal_number(verify):
+    done = verify("--point", "8", "--epsilon", "0.01", "--domain", "box")
+    assert re.fullmatch(
+        r"vulnerable: changing \d+ pixels by at most 0\.0\d{1,4} turns class 5 into class \d\n",
+        done.stdout,
+    )
 
 
 def test_json_is_one_object(verify):
