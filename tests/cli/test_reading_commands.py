@@ -122,7 +122,7 @@ def bnnray(runs: Path, *arguments: str, code: int, **environment: str):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["qery"], "Did you mean 'query'? (see bnnray --help)"),
+        (["querry"], "Did you mean 'query'? (see bnnray --help)"),
         (["query", "one"], "Missing argument 'sql' (see bnnray query --help)"),
         (["status", "--interval", "x", "one"], "Invalid value for '--interval'"),
         (["report", "onee"], "there are: empty, one, two"),
