@@ -17,8 +17,8 @@ from bnnray.cli.main import app
 
 COMMANDS = [
     "run", "submit", "status", "logs", "cancel", "dashboard", "query", "report", "show", "compare",
-    "export", "list", "jobs", "compact", "check-proof", "verify", "train", "import", "config", "init",
-    "warmup", "version"
+    "export", "list", "jobs", "compact", "check-proof", "verify", "train", "import", "config",
+    "init", "warmup", "version"
 ]  # fmt: skip
 
 JOB = """
