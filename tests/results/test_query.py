@@ -1,6 +1,7 @@
 """Queries: one row a key, the current job's units, also before anything is there."""
 
 import sys
+import threading
 from datetime import datetime
 
 import duckdb
@@ -245,6 +246,28 @@ def test_half_written_files_are_not_seen(run):
     add(run, record("a"))
     (run.path / "results" / ".part-x.tmp").write_bytes(b"half")
     assert query(run, "select count(*) from results").rows == ((1,),)
+
+
+def test_queries_while_a_writer_writes_see_whole_units_and_ever_more(run):
+    keys = [f"k{number}" for number in range(60)]
+    write_units(run, *keys)
+
+    def write() -> None:
+        for key in keys:
+            add(run, record(key))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    counts = [0]
+    while writer.is_alive() or counts[-1] < len(keys):
+        sql = """select count(*), count(distinct key), count(w.key) from results r
+                 left join witnesses w using (key)"""
+        ((rows, different, witnesses),) = query(run, sql).rows
+        assert rows == different == witnesses >= counts[-1]
+        counts.append(rows)
+    writer.join()
+    assert counts[-1] == len(keys)
+    assert len(set(counts)) > 2
 
 
 def test_one_folder_is_read_by_every_library(run):
