@@ -76,8 +76,7 @@ class Report:
         Raises:
             StorageError: it cannot be written.
         """
-        text = self.html().encode()
-        write_file(path, lambda file: file.write(text))
+        _write(path, self.html().encode())
 
     def write_figures(self, folder: Path) -> list[Path]:
         """Writes each figure as PNG and as PDF with its fonts in it, and says which files.
@@ -88,8 +87,8 @@ class Report:
         written = []
         for drawing in self.drawings:
             for kind in ("png", "pdf"):
-                path, content = folder / f"{drawing.name}.{kind}", drawing.save(kind)
-                write_file(path, lambda file, content=content: file.write(content))  # type: ignore[misc]
+                path = folder / f"{drawing.name}.{kind}"
+                _write(path, drawing.save(kind))
                 written.append(path)
         return written
 
@@ -162,3 +161,7 @@ def _report(run: RunFolder, tables: Tables, data_dir: Path | None) -> Report:
 
 def _file_name(kind: FigureKind[Any], number: int) -> str:
     return kind.name if number == 1 else f"{kind.name}-{number}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_file(path, lambda file: file.write(content))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 ANSWER_SECONDS = 10.0
-_ENDED = frozenset(
+OVER = frozenset(
     {
         "BOOT_FAIL",
         "CANCELLED",
@@ -16,12 +16,11 @@ _ENDED = frozenset(
         "FAILED",
         "NODE_FAIL",
         "OUT_OF_MEMORY",
-        "PENDING",
         "PREEMPTED",
         "TIMEOUT",
     }
 )
-"""States in which no process of the job is left; pending is one that is to run again."""
+"""States that a job does not leave."""
 
 
 def job_is_gone(job: str, stop: Callable[[], bool]) -> bool:
@@ -36,7 +35,7 @@ def job_is_gone(job: str, stop: Callable[[], bool]) -> bool:
         return False
     if answer.returncode:
         return "invalid job id" in answer.stderr.lower()
-    return set(answer.stdout.split()) <= _ENDED
+    return set(answer.stdout.split()) <= OVER | {"PENDING"}  # pending is one that is to run again
 
 
 def _squeue(job: str, stop: Callable[[], bool]) -> subprocess.CompletedProcess[str] | None:

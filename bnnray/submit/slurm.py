@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnray.errors import SlurmError
+from bnnray.runtime.slurm_jobs import OVER
 
 ASK_SECONDS = 5.0
 SUBMIT_SECONDS = 60.0
@@ -16,20 +17,6 @@ SUBMIT_SECONDS = 60.0
 
 FIELDS = ("state", "reason", "nodes", "elapsed", "time_limit", "start")
 FORMAT = "%T|%r|%N|%M|%l|%S"
-OVER = frozenset(
-    {
-        "BOOT_FAIL",
-        "CANCELLED",
-        "COMPLETED",
-        "DEADLINE",
-        "FAILED",
-        "NODE_FAIL",
-        "OUT_OF_MEMORY",
-        "PREEMPTED",
-        "TIMEOUT",
-    }
-)
-"""States that a job does not leave."""
 
 
 @dataclass(frozen=True)

@@ -305,12 +305,16 @@ def _do(*command: str) -> None:
 
 
 def quickstart() -> int:
-    """Submits the quick start to a lab and shows what comes of it; its exit code."""
+    """Submits the quick start to a lab and shows what comes of it; its exit code.
+
+    In a runs folder of its own: in the project's the quick start may be done already.
+    """
     why = missing()
     if why:
         print(why, file=sys.stderr)
         return 3
     root = Path(__file__).parents[2]
+    runs = root / "runs" / time.strftime("lab-%Y%m%d-%H%M%S")
     bnnray = [sys.executable, "-m", "bnnray.cli.main"]
     with Lab() as lab:
         for line in (
@@ -324,7 +328,7 @@ def quickstart() -> int:
             command = bnnray + words[1:] if words[0] == "bnnray" else words
             code = subprocess.run(
                 lab.command(["env", "--chdir", str(root), *command]),
-                env=lab.environment(),
+                env={**lab.environment(), "BNNRAY_RUNS": str(runs)},
                 check=False,
             ).returncode
             if code:
