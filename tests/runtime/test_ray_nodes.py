@@ -7,7 +7,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -93,8 +93,20 @@ def remove_all_other_nodes(cluster) -> None:
         cluster.remove_node(node)
 
 
+@pytest.fixture
+def together(monkeypatch):
+    """Nothing is handed out before all three keepers answer: each then has work when one dies."""
+    places = RayCluster.places
+
+    def all_three(cluster: RayCluster, useful: Callable[[Place], bool]) -> Sequence[Place]:
+        monkeypatch.setattr(RayCluster, "places", places)
+        return wait_for_places(cluster, 3)
+
+    monkeypatch.setattr(RayCluster, "places", all_three)
+
+
 @pytest.mark.parametrize("disturb", [kill_keeper, remove_node, kill_raylet, remove_all_other_nodes])
-def test_what_dies_costs_no_row(nodes, undisturbed, tmp_path: Path, disturb):
+def test_what_dies_costs_no_row(nodes, undisturbed, tmp_path: Path, together, disturb):
     job, expected = undisturbed
     listener = Listener()
 
