@@ -5,7 +5,8 @@ process waits on a pipe to whoever started it; when that pipe closes, for whatev
 kernel ends every process of the lab, and mounts and networks go with them.
 
     login      slurmctld, munged, bridge at 10.77.0.1: where `bnnray submit` is typed
-    n1 n2 n3   slurmd, own address 10.77.0.11.., PIDs, host name, /dev/shm and /mnt (local disk)
+    n1 n2 n3   slurmd, own address 10.77.0.11.., PIDs, host name, /dev/shm, /mnt (local disk), a GPU
+               that is none
 
 The rest of the file system is shared, as on a cluster with a shared home.
 
@@ -60,9 +61,13 @@ SlurmdParameters=config_overrides
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 JobRequeue=1
+GresTypes=gpu
 {nodes}
 PartitionName=main Nodes={names} Default=YES MaxTime=INFINITE State=UP OverSubscribe=FORCE:2
 """
+
+GPUS = "AutoDetect=off\nName=gpu File=/dev/null Flags=nvidia_gpu_env\n"
+"""One GPU a node, as far as Slurm and Ray can tell: it wants a file that is a device."""
 
 
 def missing() -> str:
@@ -218,11 +223,13 @@ class _Init:
 
     def _configure(self) -> None:
         nodes = "\n".join(
-            f"NodeName={node} NodeAddr={_address(node)} CPUs={CPUS} RealMemory={MEMORY_MB}"
+            f"NodeName={node} NodeAddr={_address(node)} CPUs={CPUS} "
+            f"RealMemory={MEMORY_MB} Gres=gpu:1"
             for node in NODES
         )
         text = CONFIGURATION.format(base=self._base, net=NET, nodes=nodes, names=",".join(NODES))
         (self._base / "slurm.conf").write_text(text)
+        (self._base / "gres.conf").write_text(GPUS)
         for folder in ("state", "spool"):
             (self._base / folder).mkdir()
         key = self._base / "munge.key"

@@ -22,7 +22,7 @@ LONG = 36
 
 
 def test_a_job_runs_on_all_nodes(campaign):
-    said = campaign.submit().stdout
+    said = campaign.submit("--gpus", "1").stdout
     assert "24 units on 3 nodes, 6 slots" in said
     campaign.wait_for((campaign.folder / "units.parquet").exists)
     token = campaign.folder / "slurm" / f"{campaign.job}.token"
@@ -30,7 +30,10 @@ def test_a_job_runs_on_all_nodes(campaign):
     assert campaign.status()["slurm"]["state"] == "RUNNING"
     shown = campaign.bnnray("dashboard", campaign.name).stdout
     assert token.read_text() in shown
-    assert dashboard_codes(campaign, re.search(r"-L 8265:(\S+)", shown)[1]) == ["401", "200"]
+    refused, answered, status = ask_dashboard(campaign, re.search(r"-L 8265:(\S+)", shown)[1])
+    assert (refused, answered) == ("401", "200")
+    assert "/6.0 CPU" in status
+    assert "/3.0 GPU" in status
     campaign.wait_for_end()
     assert set(campaign.check_complete()) == set(NODES)
     assert not token.exists()
@@ -39,17 +42,20 @@ def test_a_job_runs_on_all_nodes(campaign):
         assert campaign.lab.run("ls", "/mnt", node=node).stdout == ""
 
 
-def dashboard_codes(campaign: Campaign, place: str) -> list[str]:
-    """Answers of Ray's dashboard without its token and with it, seen from the login node."""
+def ask_dashboard(campaign: Campaign, place: str) -> list[str]:
+    """Of Ray's dashboard, seen from the login node: its answers without the token and with it, and
+    what it says about the nodes."""
     token = (campaign.folder / "slurm" / f"{campaign.job}.token").read_text()
     code = (
         "import sys, urllib.request as u, urllib.error as e\n"
         "for headers in ({}, {'Authorization': 'Bearer ' + sys.argv[2]}):\n"
-        "    try: print(u.urlopen(u.Request(sys.argv[1], headers=headers), timeout=20).status)\n"
-        "    except e.HTTPError as error: print(error.code)\n"
+        "    try: answer = u.urlopen(u.Request(sys.argv[1], headers=headers), timeout=20)\n"
+        "    except e.HTTPError as error: answer = error\n"
+        "    print(answer.status)\n"
+        "print(answer.read())\n"
     )
-    url = f"http://{place}/api/jobs/"
-    return campaign.lab.run(sys.executable, "-c", code, url, token).stdout.split()
+    url = f"http://{place}/api/cluster_status?format=1"
+    return campaign.lab.run(sys.executable, "-c", code, url, token).stdout.split("\n", 2)
 
 
 def test_usr1_drains_and_the_job_is_run_again(campaign):
