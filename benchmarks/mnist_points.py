@@ -6,14 +6,18 @@ from collections.abc import Iterator
 
 from bnnray.datasets import Dataset
 from bnnray.network import Network
-from bnnray.threat import Domain, Question, Threat, parse_epsilon
+from bnnray.threat import Domain, Goal, Question, Threat, parse_epsilon
 
 
 def right(
-    network: Network, data: Dataset, epsilon: str, domain: Domain = Domain.GRID
+    network: Network,
+    data: Dataset,
+    epsilon: str,
+    domain: Domain = Domain.GRID,
+    goal: str = "runner-up",
 ) -> Iterator[Question]:
     """Questions about the images that the network gets right, without a tie."""
-    threat = Threat(parse_epsilon(epsilon), domain)
+    threat = Threat(parse_epsilon(epsilon), domain, goal=Goal(goal))
     for number in range(len(data.labels)):
         label = int(data.labels[number])
         question = Question(network, data.pixels(number), data.levels, label, threat)
