@@ -51,9 +51,9 @@ CHECKS: dict[str, Check] = {
 }
 """By the names that a user sees, in the order in which they are made."""
 
-SECONDS = 10.0
-LONGER = {"gpu": 60.0}
-"""Seconds that a check may take: torch alone may need more than all others from a cold disk."""
+SECONDS = 20.0
+LONGER = {"gpu": 60.0, "gurobi": 60.0}
+"""Seconds that a check may take; from a cold disk torch alone may need more than all others."""
 
 
 def examine(setting: Setting) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from bnnray.doctor.setting import Setting
 if TYPE_CHECKING:
     from bnnray.models.devices import Gpus
 
+LOOK = "compare with what nvidia-smi says"
+
 
 def check_gpu(setting: Setting) -> Finding:
     """What torch sees, against the device files, Slurm and CUDA_VISIBLE_DEVICES."""
@@ -39,12 +41,12 @@ def judge(seen: Gpus, files: int, given: int, visible: str | None) -> Finding:
             "install a build of torch for this CUDA; see pytorch.org",
         )
     if len(seen.names) < given:
-        hint = seen.complaint or f"CUDA_VISIBLE_DEVICES={visible or ''}; look at nvidia-smi"
-        return warning(f"{said}; Slurm gave {given}", hint)
+        limited = "" if visible is None else f", CUDA_VISIBLE_DEVICES={visible!r}"
+        return warning(f"{said}; Slurm gave {given}{limited}", seen.complaint or LOOK)
     if files and not seen.names:
         if visible is not None and not _count_listed(visible):
             return note(f"{said}: CUDA_VISIBLE_DEVICES hides them all")
-        return warning(f"{said} of {files}", seen.complaint or "look at nvidia-smi")
+        return warning(f"{said} of {files}", seen.complaint or LOOK)
     return ok(said) if seen.names else note(f"{said}: training and PGD run on cores")
 
 

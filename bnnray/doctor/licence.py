@@ -25,16 +25,18 @@ TOKEN_PORT = 41954
 WEB = ("token.gurobi.com", 443)
 CONNECT_SECONDS = 3.0
 SOON_DAYS = 30
-REMEDY = f'correct {VARIABLE}, unset it for pip\'s own licence, or use backend = "highs"'
+REMEDY = f"name another in {VARIABLE}, unset it for pip's own, or use HiGHS"
 
 Keys = Mapping[str, str]
 
 
 def check_gurobi(setting: Setting) -> Finding:
     """The licence that Gurobi will take here."""
+    if importlib.util.find_spec("gurobipy") is None:
+        return failure("gurobipy is not installed", "pip install gurobipy")
     path = licence_file()
     if path is None:
-        return failure("no licence, and gurobipy is not installed", "pip install gurobipy")
+        return failure("no licence file in Gurobi's places, nor pip's own", REMEDY)
     try:
         keys = read_keys(path.read_text(errors="replace"))
     except OSError as error:
@@ -86,9 +88,9 @@ def _dated(keys: Keys, path: Path, today: date) -> Finding:
     except ValueError:
         return warning(f"{said}: EXPIRATION={keys['EXPIRATION']} is no date", REMEDY)
     if end < today:
-        return failure(f"{said}: expired on {end}", f"get a new licence; {REMEDY}")
-    user, version = keys.get("USERNAME", getpass.getuser()), keys.get("VERSION", "")
-    if user != getpass.getuser():
+        return failure(f"{said}: expired on {end}", REMEDY)
+    user, version = keys.get("USERNAME"), keys.get("VERSION", "")
+    if user is not None and user != getpass.getuser():
         return failure(f"{said}: for the user {user}, not {getpass.getuser()}", REMEDY)
     if version.isdecimal() and int(version) < _major():
         return failure(f"{said}: for Gurobi {version}; installed is {_installed()}", REMEDY)
@@ -100,7 +102,7 @@ def _dated(keys: Keys, path: Path, today: date) -> Finding:
 
 
 def _token_server(keys: Keys, path: Path) -> Finding:
-    port = int(keys.get("PORT", TOKEN_PORT))
+    port = int(keys["PORT"]) if keys.get("PORT", "").isdecimal() else TOKEN_PORT
     servers = [name.strip() for name in keys["TOKENSERVER"].split(",") if name.strip()]
     said = f"{path}: token server"
     for server in servers:
@@ -113,7 +115,7 @@ def _web(path: Path) -> Finding:
     said = f"{path}: Gurobi's web licence service"
     if _answers(*WEB):
         return ok(f"{said} answers; no token was taken")
-    return failure(f"{said} does not answer", f"does this machine reach {WEB[0]}? {REMEDY}")
+    return failure(f"{said} does not answer", f"this machine must reach {WEB[0]}; or use HiGHS")
 
 
 def _answers(server: str, port: int) -> bool:

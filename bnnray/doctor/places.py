@@ -13,7 +13,9 @@ from pathlib import Path
 NETWORK = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4"}
     | {"orangefs", "panfs", "pvfs2", "smb3", "wekafs"}
+    | {"fuse.ceph", "fuse.ceph-fuse", "fuse.glusterfs", "fuse.juicefs", "fuse.rclone", "fuse.sshfs"}
 )
+CONTAINER = frozenset({"fuse.fuse-overlayfs", "overlay"})
 MEMORY = frozenset({"ramfs", "tmpfs"})
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -32,13 +34,13 @@ class FileSystem:
 
     @property
     def shared(self) -> bool:
-        """Whether other machines may see it."""
-        return self.kind in NETWORK or self.kind.startswith("fuse.")
+        """Whether it is one of a network, which other machines may see."""
+        return self.kind in NETWORK
 
     @property
     def passing(self) -> bool:
         """Whether it is gone when the machine or the container ends."""
-        return self.kind in MEMORY or self.kind == "overlay"
+        return self.kind in MEMORY | CONTAINER
 
 
 def file_system(folder: Path, mounts: Path = MOUNTS) -> FileSystem:

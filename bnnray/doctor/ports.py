@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -21,12 +22,11 @@ def check_ports(setting: Setting) -> Finding:
     """Ports for a job here are free; so is that at which the dashboard's tunnel ends."""
     from bnnray.submit.ports import first_port, free_ports, is_free
 
-    digits = "".join(filter(str.isdecimal, setting.job or ""))
-    first = first_port(int(digits or 0))
-    free = list(islice(free_ports(int(digits or 0)), NEEDED))
+    job = int(setting.job or 0)
+    free = list(islice(free_ports(job), NEEDED))
     if len(free) < NEEDED:
         return failure("no free ports from 20000 to 29999", "see what holds them: ss -tlnp")
-    passed = [port for port in range(first, free[-1]) if port not in free]
+    passed = [port for port in range(first_port(job), free[-1]) if port not in free]
     taken = [*passed, *([] if is_free(DASHBOARD) else [DASHBOARD])]
     if not taken:
         return ok(f"{free[0]} to {free[-1]} for Ray and {DASHBOARD} for its dashboard are free")
@@ -46,9 +46,18 @@ def owner(port: int) -> str:
     as that of another user."""
     sockets = {f"socket:[{inode}]" for inode in _listening(port)}
     for process in Path("/proc").glob("[0-9]*"):
-        if sockets & set(_open(process)):
-            return f"{(process / 'comm').read_text().strip()} {process.name}"
+        with contextlib.suppress(OSError):  # another user's, or gone
+            if sockets & set(map(_target, (process / "fd").iterdir())):
+                return f"{(process / 'comm').read_text().strip()} {process.name}"
     return ""
+
+
+def _target(link: Path) -> str:
+    """What a descriptor is open on; empty where it was closed meanwhile."""
+    try:
+        return os.readlink(link)
+    except FileNotFoundError:
+        return ""
 
 
 def _listening(port: int) -> Iterator[str]:
@@ -58,12 +67,3 @@ def _listening(port: int) -> Iterator[str]:
             fields = line.split()
             if int(fields[1].rpartition(":")[2], 16) == port and fields[3] == LISTENS:
                 yield fields[9]
-
-
-def _open(process: Path) -> Iterator[str]:
-    """What a process has open; nothing of one that is gone, or another user's."""
-    try:
-        for link in (process / "fd").iterdir():
-            yield os.readlink(link)
-    except OSError:
-        return

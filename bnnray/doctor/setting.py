@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from bnnray.errors import BnnrayError
 
 GENERIC = "generic"
 
@@ -47,10 +48,13 @@ def read_setting(runs_dir: Path, data_dir: Path | None, site: str | None) -> Set
     Raises:
         SiteError: no such site, or a profile that is wrong.
     """
-    with contextlib.suppress(ImportError):  # the check of the packages says which is missing
+    try:
         from bnnray.submit.sites import load_site
 
         profile = load_site(site or GENERIC, Path.cwd(), {})
-        where = (profile.partition, profile.nodes, profile.scratch)
-        return Setting(runs_dir, data_dir, site, *where)
-    return Setting(runs_dir, data_dir, site)
+    except BnnrayError:
+        raise
+    except Exception:  # a package or the home folder is missing, which a check will say
+        return Setting(runs_dir, data_dir, site)
+    where = (profile.partition, profile.nodes, profile.scratch)
+    return Setting(runs_dir, data_dir, site, *where)

@@ -28,7 +28,7 @@ def check_slurm(setting: Setting) -> Finding:
     try:
         version = ask(["sbatch", "--version"]).strip()
     except SlurmError as error:
-        return _silent(setting, error)
+        return _silent(setting, error, HERE)
     return ok(f"{version}, inside job {setting.job}" if setting.job else version)
 
 
@@ -38,11 +38,11 @@ def check_partition(setting: Setting) -> Finding:
     from bnnray.submit.slurm import ask
 
     if shutil.which(INFO) is None:
-        return _absent(setting)
+        return note(f"not known: no {INFO} on the PATH")
     try:
         said = ask([INFO, "-h", "-o", "%P|%a"])
     except SlurmError as error:
-        return _silent(setting, error)
+        return _silent(setting, error, "try again later, or ask the cluster's people")
     return judge(dict(line.split("|") for line in said.splitlines()), setting.partition)
 
 
@@ -52,19 +52,22 @@ def judge(states: Mapping[str, str], wanted: str | None) -> Finding:
     Args:
         states: "up" or another word of Slurm's by the partition's name, which ends with "*"
             where it is the default.
-        wanted: the site's; None for the default.
+        wanted: the site's, or several with commas; None for the default.
     """
     by_name = {name.rstrip("*"): state for name, state in states.items()}
     default = next((name.rstrip("*") for name in states if name.endswith("*")), None)
     known = ", ".join(states) or "none"
     if wanted is None and default is None:
         return warning(f"no default; there are: {known}", "name one: partition in the site profile")
-    name = wanted or str(default)
-    if name not in by_name:
-        return failure(f"no {name!r}; there are: {known}", "change partition in the site profile")
-    if by_name[name] != "up":
-        return warning(f"{name} is {by_name[name]}; there are: {known}", "jobs will wait")
-    return ok(f"{name}; there are: {known}" if len(states) > 1 else name)
+    names = (wanted or str(default)).split(",")
+    unknown = [name for name in names if name not in by_name]
+    if unknown:
+        said = f"no {', '.join(unknown)}; there are: {known}"
+        return failure(said, "change partition in the site profile")
+    waits = [f"{name} is {by_name[name]}" for name in names if by_name[name] != "up"]
+    if waits:
+        return warning(f"{', '.join(waits)}; there are: {known}", "jobs there will wait")
+    return ok(f"{', '.join(names)}, of {len(states)}")
 
 
 def _absent(setting: Setting) -> Finding:
@@ -72,6 +75,6 @@ def _absent(setting: Setting) -> Finding:
     return failure(said, HERE) if setting.wants_slurm else note(said)
 
 
-def _silent(setting: Setting, error: Exception) -> Finding:
+def _silent(setting: Setting, error: Exception, hint: str) -> Finding:
     said = str(error).splitlines()[-1]
-    return (failure if setting.wants_slurm else warning)(said, HERE)
+    return (failure if setting.wants_slurm else warning)(said, hint)

@@ -55,7 +55,8 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
 
 
 def test_a_folder_that_the_kernel_keeps_for_itself():
-    assert check_writing(Setting(Path("/proc"))).level == "failure"
+    assert check_writing(Setting(Path("/proc"))).level == Level.FAILURE
+    assert check_clock(Setting(Path("/proc"))).level == Level.NOTE
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,7 @@ def test_memory_in_the_place_of_a_disk_is_a_warning(tmp_path):
     [
         ("nfs4", True, True, Level.OK),
         ("fuse.sshfs", True, True, Level.OK),
+        ("fuse.fuse-overlayfs", True, True, Level.WARNING),
         ("lustre", False, False, Level.OK),
         ("ext4", False, False, Level.OK),
         ("ext4", True, False, Level.NOTE),

@@ -83,6 +83,7 @@ def test_a_token_server_is_connected_to_and_told_nothing():
         Level.OK,
         f"my.lic: token server 127.0.0.1 answers at port {port}; no token was taken",
     )
+    assert "at port 41954" in judged("TOKENSERVER=127.0.0.1\nPORT=none").said
     gone = judged(text)
     assert gone.level == Level.FAILURE
     assert gone.said == f"my.lic: token server 127.0.0.1 does not answer at port {port}"

@@ -36,12 +36,12 @@ def cluster(says):
     return says
 
 
-@pytest.mark.parametrize("check", [check_slurm, check_partition])
-def test_without_slurm(says, monkeypatch, check):
-    assert check(Setting(RUNS)).level == Level.NOTE
-    assert check(NAMED).level == Level.FAILURE
+def test_without_slurm(says, monkeypatch):
+    assert check_slurm(Setting(RUNS)).level == Level.NOTE
+    assert check_slurm(NAMED).level == Level.FAILURE
+    assert check_partition(NAMED).level == Level.NOTE
     monkeypatch.setenv("SLURM_JOB_ID", "41")
-    found = check(Setting(RUNS))
+    found = check_slurm(Setting(RUNS))
     assert (found.level, found.said) == (
         Level.FAILURE,
         "not here: no commands of Slurm on the PATH",
@@ -75,15 +75,16 @@ def test_a_slurm_that_does_not_answer(cluster, monkeypatch, script):
 
 
 def test_the_partitions_are_those_that_slurm_names(cluster):
-    assert check_partition(NAMED).said == "main; there are: main*, gpu"
-    assert check_partition(Setting(RUNS, partition="gpu")).said == "gpu; there are: main*, gpu"
+    assert check_partition(NAMED).said == "main, of 2"
+    assert check_partition(Setting(RUNS, partition="gpu,main")).said == "gpu, main, of 2"
 
 
 @pytest.mark.parametrize(
     ("states", "wanted", "level", "said"),
     [
-        ({"main*": "up"}, None, Level.OK, "main"),
-        ({"main*": "up"}, "man", Level.FAILURE, "no 'man'; there are: main*"),
+        ({"main*": "up"}, None, Level.OK, "main, of 1"),
+        ({"main*": "up"}, "man", Level.FAILURE, "no man; there are: main*"),
+        ({"main*": "up"}, "main,x", Level.FAILURE, "no x; there are: main*"),
         ({"a": "up", "b": "up"}, None, Level.WARNING, "no default; there are: a, b"),
         ({"a": "up", "b": "drain"}, "b", Level.WARNING, "b is drain; there are: a, b"),
         ({}, None, Level.WARNING, "no default; there are: none"),
