@@ -74,5 +74,5 @@ def _json(setting: Setting, findings: Sequence[Finding]) -> dict[str, object]:
         "ok": all(finding.level != "failure" for finding in findings),
         "host": platform.node(),
         "slurm_job": setting.job,
-        "checks": [asdict(finding) for finding in findings],
+        "checks": [{"check": f.check, **asdict(f)} for f in findings],
     }

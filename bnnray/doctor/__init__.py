@@ -4,7 +4,7 @@ The modules import other parts of bnnray when a check runs: a package that is mi
 a finding, and must not keep the other checks from theirs.
 """
 
-from bnnray.doctor.examine import CHECKS, examine
+from bnnray.doctor.checks import CHECKS, examine
 from bnnray.doctor.finding import Finding, Level
 from bnnray.doctor.setting import Setting, read_setting
 

@@ -21,6 +21,9 @@ from bnnray.doctor.setting import Setting
 
 VARIABLE = "GRB_LICENSE_FILE"
 FILE = "gurobi.lic"
+OPTIONS = "gurobi.env"
+"""Gurobi reads it where it starts, and it may name a server."""
+
 TOKEN_PORT = 41954
 WEB = ("token.gurobi.com", 443)
 CONNECT_SECONDS = 3.0
@@ -94,7 +97,7 @@ def _dated(keys: Keys, path: Path, today: date) -> Finding:
         return failure(f"{said}: for the user {user}, not {getpass.getuser()}", REMEDY)
     if version.isdecimal() and int(version) < _major():
         return failure(f"{said}: for Gurobi {version}; installed is {_installed()}", REMEDY)
-    if kind == "PIP":
+    if kind == "PIP" and not Path(OPTIONS).exists():
         _try_out()
     if (end - today).days <= SOON_DAYS:
         return warning(f"{said}: expires on {end}", "get a new licence in time")

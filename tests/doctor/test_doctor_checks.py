@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from bnnray.doctor import Finding, Level, Setting, examine
+from bnnray.doctor import Finding, Level, Setting, checks, examine
 from bnnray.errors import SlurmError
-
-module = sys.modules["bnnray.doctor.examine"]
 
 
 def fails(error):
@@ -31,7 +28,7 @@ def fails(error):
     ],
 )
 def test_what_a_check_raises_is_its_failure(monkeypatch, error, said):
-    monkeypatch.setattr(module, "CHECKS", {"first": fails(error), "second": lambda _: FINE})
+    monkeypatch.setattr(checks, "CHECKS", {"first": fails(error), "second": lambda _: FINE})
     first, second = examine(Setting(Path("runs")))
     assert (first.check, first.level, first.said) == ("first", Level.FAILURE, said)
     assert second == Finding(Level.OK, "fine", check="second")
@@ -41,9 +38,9 @@ FINE = Finding(Level.OK, "fine")
 
 
 def test_a_check_that_hangs_is_left_behind(monkeypatch):
-    monkeypatch.setattr(module, "SECONDS", 0.2)
-    checks = {"hangs": lambda _: time.sleep(3), "next": lambda _: FINE}
-    monkeypatch.setattr(module, "CHECKS", checks)
+    monkeypatch.setattr(checks, "SECONDS", 0.2)
+    asked = {"hangs": lambda _: time.sleep(3), "next": lambda _: FINE}
+    monkeypatch.setattr(checks, "CHECKS", asked)
     hangs, after = examine(Setting(Path("runs")))
     assert (hangs.level, hangs.said) == (Level.FAILURE, "no answer within 0.2 s")
     assert after.said == "fine"
