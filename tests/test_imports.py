@@ -33,6 +33,7 @@ ORDER = [
     "runtime",
     "submit",
     "api",
+    "doctor",
     "cli",
 ]
 """A part may import the parts before it; see docs/architecture.md."""
@@ -58,6 +59,7 @@ HOMES = {
     "tomli_w": ("runtime/run.py", "submit/submit.py"),
     "typer": "cli",
     "rich": "cli",
+    "packaging": "doctor/packages.py",
 }
 """Where each package may be imported."""
 

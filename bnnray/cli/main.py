@@ -15,6 +15,7 @@ from bnnray.cli import (
     compare,
     config,
     dashboard,
+    doctor,
     export,
     import_,
     init,
@@ -64,6 +65,7 @@ app.command("train")(train.train)
 app.command("import")(import_.import_)
 app.command("config")(config.config)
 app.command("init")(init.init)
+app.command("doctor")(doctor.doctor)
 app.command("warmup")(warmup.warmup)
 app.command("version")(version.version)
 

@@ -2,7 +2,7 @@
 
 from bnnray.datasets.dataset import SPLITS, Dataset, UInt8Array
 from bnnray.datasets.folders import ENVIRONMENT_VARIABLE, data_folders
-from bnnray.datasets.registry import DATASETS, load_dataset
+from bnnray.datasets.registry import DATASETS, dataset_folders, load_dataset
 from bnnray.datasets.restrict import restrict
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Dataset",
     "UInt8Array",
     "data_folders",
+    "dataset_folders",
     "load_dataset",
     "restrict",
 ]

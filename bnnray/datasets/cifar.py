@@ -33,7 +33,7 @@ def load_cifar10(split: str, data_dir: Path | None) -> Dataset:
         DataError: files that are missing, unreadable, of the wrong length, with labels above
             9, or without 1,000 test or 5,000 train images of each class.
     """
-    paths = find_files(Sought(f"cifar10 {split}", FILES[split], SUBFOLDERS), data_dir)
+    paths = find_files(sought_cifar10(split), data_dir)
     batches = [_read_batch(path) for path in paths]
     labels = np.concatenate([batch[:, 0] for batch in batches]).astype(np.int64)
     _check_balance(np.bincount(labels, minlength=CLASSES).tolist(), paths)
@@ -45,6 +45,11 @@ def load_cifar10(split: str, data_dir: Path | None) -> Dataset:
         levels=255,
         classes=CLASSES,
     )
+
+
+def sought_cifar10(split: str) -> Sought:
+    """The files of a split."""
+    return Sought(f"cifar10 {split}", FILES[split], SUBFOLDERS)
 
 
 def _read_batch(path: Path) -> UInt8Array:

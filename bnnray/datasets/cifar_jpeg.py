@@ -31,7 +31,7 @@ def load_cifar10_jpeg(split: str, data_dir: Path | None) -> Dataset:
         DataError: a file that is missing, unreadable, or not the expected one by its SHA-256.
     """
     file = FILES[split]
-    (path,) = find_files(Sought(f"cifar10_jpeg {split}", (file,), SUBFOLDERS), data_dir)
+    (path,) = find_files(sought_cifar10_jpeg(split), data_dir)
     content = read_file(path)
     if not is_published("cifar10_jpeg", file, content):
         came = known_as(content) or f"{len(content)} bytes with the wrong SHA-256"
@@ -48,3 +48,8 @@ def load_cifar10_jpeg(split: str, data_dir: Path | None) -> Dataset:
             levels=255,
             classes=10,
         )
+
+
+def sought_cifar10_jpeg(split: str) -> Sought:
+    """The file of a split."""
+    return Sought(f"cifar10_jpeg {split}", (FILES[split],), SUBFOLDERS)

@@ -53,6 +53,16 @@ def find_files(sought: Sought, data_dir: Path | None) -> tuple[Path, ...]:
     raise DataError(_missing(sought, found))
 
 
+def locate(sought: Sought, data_dir: Path | None) -> Path | None:
+    """The first folder that has all of the sought files; None where none has.
+
+    Raises:
+        DataError: a folder cannot be looked into.
+    """
+    folders = (root / sub for root in data_folders(data_dir) for sub in sought.subfolders)
+    return next((f for f in folders if len(_files_in(f, sought)) == len(sought.files)), None)
+
+
 def read_file(path: Path) -> bytes:
     """The content of a file.
 

@@ -44,10 +44,23 @@ def load_fashion_mnist(split: str, data_dir: Path | None) -> Dataset:
     return _load("fashion_mnist", split, data_dir)
 
 
+def sought_mnist(split: str) -> Sought:
+    """The files of a split of MNIST."""
+    return _sought("mnist", split)
+
+
+def sought_fashion_mnist(split: str) -> Sought:
+    """The files of a split of Fashion-MNIST."""
+    return _sought("fashion_mnist", split)
+
+
+def _sought(name: str, split: str) -> Sought:
+    return Sought(f"{name} {split}", FILES[split], SUBFOLDERS[name], endings=("", ".gz"))
+
+
 def _load(name: str, split: str, data_dir: Path | None) -> Dataset:
     files = FILES[split]
-    sought = Sought(f"{name} {split}", files, SUBFOLDERS[name], endings=("", ".gz"))
-    images_path, labels_path = find_files(sought, data_dir)
+    images_path, labels_path = find_files(_sought(name, split), data_dir)
     return Dataset(
         name=name,
         split=split,

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bnnray.datasets.cifar import load_cifar10
-from bnnray.datasets.cifar_jpeg import load_cifar10_jpeg
+from bnnray.datasets.cifar import load_cifar10, sought_cifar10
+from bnnray.datasets.cifar_jpeg import load_cifar10_jpeg, sought_cifar10_jpeg
 from bnnray.datasets.dataset import SPLITS, Dataset
 from bnnray.datasets.digits import load_digits
-from bnnray.datasets.mnist import load_fashion_mnist, load_mnist
+from bnnray.datasets.folders import Sought, locate
+from bnnray.datasets.mnist import (
+    load_fashion_mnist,
+    load_mnist,
+    sought_fashion_mnist,
+    sought_mnist,
+)
 from bnnray.datasets.restrict import restrict
 from bnnray.errors import UsageError, unknown_name
 
@@ -22,6 +28,14 @@ DATASETS: dict[str, Loader] = {
     "cifar10": load_cifar10,
     "cifar10_jpeg": load_cifar10_jpeg,
 }
+
+SOUGHT: dict[str, Callable[[str], Sought]] = {
+    "mnist": sought_mnist,
+    "fashion_mnist": sought_fashion_mnist,
+    "cifar10": sought_cifar10,
+    "cifar10_jpeg": sought_cifar10_jpeg,
+}
+"""The files of each data set that has any, by its split."""
 
 
 def load_dataset(
@@ -48,3 +62,17 @@ def load_dataset(
         raise UsageError(unknown_name("split", split, SPLITS))
     dataset = DATASETS[name](split, data_dir)
     return dataset if classes is None else restrict(dataset, classes)
+
+
+def dataset_folders(name: str, data_dir: Path | None = None) -> dict[str, Path]:
+    """The folder of the files of each split that is there; nothing is read.
+
+    Args:
+        name: a key of ``SOUGHT``.
+        data_dir: searched before $BNNRAY_DATA and the user's cache.
+
+    Raises:
+        DataError: a folder cannot be looked into.
+    """
+    folders = {split: locate(SOUGHT[name](split), data_dir) for split in SPLITS}
+    return {split: folder for split, folder in folders.items() if folder is not None}

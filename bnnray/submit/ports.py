@@ -17,15 +17,21 @@ def free_ports(job: int) -> Iterator[int]:
     Args:
         job: number of the Slurm job.
     """
-    begin = BLOCK * (job % BLOCKS)
+    begin = first_port(job) - FIRST
     places = BLOCK * BLOCKS
     for offset in range(places):
         port = FIRST + (begin + offset) % places
-        if _is_free(port):
+        if is_free(port):
             yield port
 
 
-def _is_free(port: int) -> bool:
+def first_port(job: int) -> int:
+    """Where a Slurm job's own block begins."""
+    return FIRST + BLOCK * (job % BLOCKS)
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody on this machine has a TCP port."""
     with socket.socket() as probe:
         try:
             probe.bind(("", port))

@@ -98,6 +98,15 @@ def end_job(job: str) -> None:
     _checked(_run(["scancel", job], ASK_SECONDS))
 
 
+def ask(command: Sequence[str]) -> str:
+    """What a command of Slurm's prints that only asks.
+
+    Raises:
+        SlurmError: Slurm does not answer, or refuses.
+    """
+    return _checked(_run(command, ASK_SECONDS))
+
+
 def _run(command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(

@@ -18,7 +18,7 @@ from bnnray.cli.main import app
 COMMANDS = [
     "run", "submit", "status", "logs", "cancel", "dashboard", "query", "report", "show", "compare",
     "export", "list", "jobs", "compact", "check-proof", "verify", "train", "import", "config",
-    "init", "warmup", "version"
+    "init", "doctor", "warmup", "version"
 ]  # fmt: skip
 
 JOB = """
