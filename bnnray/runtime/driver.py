@@ -162,13 +162,11 @@ class Driver:
         """0 if a keeper may get one shard more than it has slots, else -1.
 
         It bridges the way here and back; but near the end it would wait in one keeper while
-        another has a free slot. A scarce licence must not lie about there either: while there is
-        one to hand out, the next free slot is for that.
+        another has a free slot. Nor may it take the slot that a licence comes back with: where
+        these are scarce, that is for the next unit that needs one.
         """
-        licensed = self._waiting.count(licensed=True) if self._licences.free else 0
-        if licensed and self._licences.scarcer_than(slots):
-            return -1
-        return 0 if self._waiting.count(licensed=False) + licensed > slots else -1
+        scarce = self._waiting.licensed and self._licences.scarcer_than(slots)
+        return 0 if len(self._waiting) > slots and not scarce else -1
 
     def _offer(self, place: Place, slots: Counter[str]) -> Offer:
         empty, licence = self._load[place] == 0, self._licences.free

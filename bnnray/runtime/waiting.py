@@ -114,12 +114,11 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._retries) + sum(len(queue) for queue in self._new.values())
 
-    def count(self, *, licensed: bool) -> int:
-        """Units that may need a licence, or those that do not."""
-        retries = sum(ticket.licensed == licensed for ticket in self._retries)
-        return retries + sum(
-            len(queue) for needs, queue in self._new.items() if needs[1] == licensed
-        )
+    @property
+    def licensed(self) -> bool:
+        """Whether a unit waits that may need a licence."""
+        queues = (queue for (_, licensed), queue in self._new.items() if licensed)
+        return any(queues) or any(ticket.licensed for ticket in self._retries)
 
     def again(self, ticket: Ticket) -> None:
         """Takes a unit back."""
