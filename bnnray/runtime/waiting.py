@@ -77,7 +77,7 @@ class Offer:
     slots: int
     gpu: bool
     empty: bool
-    licence: bool = True
+    licence: bool
 
     def takes(self, unit: Unit) -> bool:
         """Whether the unit may run there."""
