@@ -31,6 +31,10 @@ class Licences:
         tokens: how many may be held at a time; None for any number.
         note: told when units begin to wait for one.
         clock: seconds since some moment.
+
+    Attributes:
+        tokens: as given.
+        refused: how many shards were put off for want of one.
     """
 
     def __init__(
