@@ -9,7 +9,10 @@
     ├── SetupError              3    the machine around bnnray (also a RuntimeError)
     │   ├── DataError           3    a data set that is missing or damaged
     │   ├── LicenceError        3    no solver licence
-    │   │   └── ModelTooLarge   3    more variables or rows than the licence admits
+    │   │   ├── ModelTooLarge   3    more variables or rows than the licence admits
+    │   │   └── LicenceTaken    3    all licences are in use; later there may be one
+    │   │       └── LicenceServerAway    the licence server does not answer; later it may
+    │   ├── LicenceWait         3    a search that is put off until there is a licence
     │   ├── ProcessError        3    a slot's process that cannot be started
     │   ├── SlurmError          3    Slurm is away or refuses
     │   └── StorageError        3    a folder that cannot be written
@@ -72,6 +75,26 @@ class LicenceError(SetupError):
 
 class ModelTooLarge(LicenceError):
     """The licence at hand limits the size of a model, and this one is larger."""
+
+
+class LicenceTaken(LicenceError):
+    """There is a licence, and it cannot be had now: all of it is in use."""
+
+
+class LicenceServerAway(LicenceTaken):
+    """There is a licence, and it cannot be had now: who hands it out does not answer."""
+
+
+class LicenceWait(SetupError):
+    """A search is put off until a licence can be had: this is no outcome of it.
+
+    Args:
+        refusal: why there is none now.
+    """
+
+    def __init__(self, refusal: LicenceTaken) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 class ProcessError(SetupError):

@@ -16,7 +16,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from bnnray.attacks.search import Effort, Listener, Nobody, Outcome, Search
 from bnnray.attacks.settings import AttackSettings
-from bnnray.errors import LicenceError, ProcessError
+from bnnray.errors import LicenceError, LicenceWait, ProcessError
 from bnnray.solvers import InProcess, Solver
 from bnnray.threat import Norm, Question, Witness
 from bnnray.verdicts import Proof, Replay, Status, Verdict
@@ -121,6 +121,7 @@ class Attack(ABC, Generic[S]):
         Raises:
             UsageError: settings that do not fit a question's threat or its network's quantizer.
             ProcessError: the solver's process cannot be started.
+            LicenceWait: the searches are to begin anew when there is a licence.
         """
         for threat, quantizer in {(t.question.threat, t.question.network.quantizer) for t in tasks}:
             self.settings.check(threat.domain, threat.max_pixels, quantizer)
@@ -148,12 +149,12 @@ class Attack(ABC, Generic[S]):
         try:
             for module in self.modules:
                 importlib.import_module(module)
-            solver.prepare()
+            solver.prepare(licensed=self.settings.licensed)
             searches = [self._begin(task, solver, threads) for task in tasks]
             statuses = self.search_batch(searches)
             return [s.outcome(status) for s, status in zip(searches, statuses, strict=True)]
-        except ProcessError:
-            raise  # the machine is to blame: this is no outcome
+        except (ProcessError, LicenceWait):
+            raise  # the machine, or who holds all licences, is to blame: this is no outcome
         except Exception as error:  # one bad unit must not end a campaign
             return [failed(*why_failed(error))] * len(tasks)
 

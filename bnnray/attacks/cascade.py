@@ -26,7 +26,7 @@ from bnnray.attacks.search import Effort, Search
 from bnnray.attacks.settings import AttackSettings, Stop, format_seconds
 from bnnray.attacks.single import SINGLE
 from bnnray.encodings import interval_ranges
-from bnnray.errors import ProcessError, UsageError, unknown_name
+from bnnray.errors import LicenceWait, ProcessError, UsageError, unknown_name
 from bnnray.threat import Domain
 from bnnray.verdicts import Status
 
@@ -204,8 +204,8 @@ def _noted(search: Search, name: str) -> Iterator[None]:
 def _search(stage: Attack[Any], search: Search) -> Status:
     try:
         return stage.search(search)
-    except (ProcessError, ConnectionError):
-        raise  # the machine is to blame, or nobody listens any more
+    except (ProcessError, LicenceWait, ConnectionError):
+        raise  # the machine is to blame, all licences are taken, or nobody listens any more
     except Exception as error:  # one bad stage must not end the others
         status, search.message = why_failed(error)
         return status

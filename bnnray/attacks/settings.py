@@ -58,6 +58,8 @@ Seconds = Annotated[
 Limit = Annotated[Seconds, Outside()]
 Stop = Literal["optimum", "flip"]
 BackendName = Literal["auto", "highs", "gurobi"]
+LICENSED: frozenset[BackendName] = frozenset({"auto", "gurobi"})
+"""Back ends that may take a licence."""
 
 
 class AttackSettings(BaseModel):
@@ -113,6 +115,16 @@ class AttackSettings(BaseModel):
     def searches(self) -> tuple[AttackSettings, ...]:
         """The settings of each search that the attack consists of."""
         return (self,)
+
+    @property
+    def backends(self) -> frozenset[BackendName]:
+        """The MILP back ends that its searches ask for."""
+        return frozenset(s.backend for s in self.searches if hasattr(s, "backend"))
+
+    @property
+    def licensed(self) -> bool:
+        """Whether a search may start an environment of Gurobi, which takes a licence."""
+        return bool(self.backends & LICENSED)
 
     def content(self) -> dict[str, Any]:
         """The settings that can change an answer: no limits, no back end."""

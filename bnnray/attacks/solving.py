@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bnnray.attacks.search import Search
-from bnnray.errors import LicenceError, ModelTooLarge
+from bnnray.errors import LicenceError, LicenceTaken, ModelTooLarge
 from bnnray.solvers import Limits, Problem, Report, Solution, make_backend
 
 
@@ -16,11 +16,13 @@ def solve(
 
     Args:
         search: whose solver and effort.
-        backend: a name, or "auto": Gurobi, and HiGHS where Gurobi has no licence for it.
+        backend: a name, or "auto": Gurobi, and HiGHS where Gurobi has no licence for it; not where
+            it has one that is taken, as the back end must not depend on the moment.
         problem, limits, report: as back ends take them.
 
     Raises:
         LicenceError: the back end that was named has no licence.
+        LicenceTaken: there is a licence that cannot be had now.
     """
     began = time.monotonic()
     search.effort.measure(problem.model.variables, problem.model.rows)
@@ -28,7 +30,7 @@ def solve(
         name = search.fallback if backend == "auto" else backend
         solution = search.solver.solve(make_backend(name), problem, limits, report)
     except LicenceError as error:
-        if backend != "auto":
+        if backend != "auto" or isinstance(error, LicenceTaken):
             raise
         name = "highs"
         if isinstance(error, ModelTooLarge):

@@ -91,6 +91,9 @@ def _print_plan(checked: Checked, to_stderr: bool) -> None:
         "first unit on",
         err=to_stderr,
     )
+    if plan.tokens is not None and plan.licensed_units:
+        which = f"{plan.licensed_units} of the units may need a licence of Gurobi"
+        typer.echo(f"{which}: {plan.tokens} at a time", err=to_stderr)
     if plan.wall_seconds > plan.time_limit:
         typer.echo(_too_short(checked), err=to_stderr)
     typer.echo(f"results will be in {checked.submission.folder}", err=to_stderr)

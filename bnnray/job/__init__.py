@@ -2,7 +2,7 @@
 
 from bnnray.job.listing import ListedJob, list_jobs
 from bnnray.job.load import LoadedJob, first_error, load_job
-from bnnray.job.spec import DataSpec, Job, ModelSpec, ThreatSpec, TrainSpec
+from bnnray.job.spec import DataSpec, Job, ModelSpec, ThreatSpec, Tokens, TrainSpec
 from bnnray.job.units import Unit, check_job, check_model, make_units, searches
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "LoadedJob",
     "ModelSpec",
     "ThreatSpec",
+    "Tokens",
     "TrainSpec",
     "Unit",
     "check_job",

@@ -25,6 +25,7 @@ from bnnray.job.mask import Mask
 from bnnray.models import Training
 from bnnray.network import Quantizer, Rounding, make_quantizer
 from bnnray.processes import format_bytes, parse_bytes
+from bnnray.solvers import LicenceUse
 from bnnray.threat import Against, Domain, Goal, Threat, Tie, format_epsilon, parse_epsilon
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
@@ -80,6 +81,17 @@ Memory = Annotated[
     BeforeValidator(_read_memory),
     PlainSerializer(_write_memory, return_type=str),
 ]
+
+
+def _read_tokens(value: Any) -> Any:
+    if value != "unlimited" and (type(value) is not int or value < 1):
+        raise ValueError('expected "unlimited" or a whole number from 1 on')
+    return value
+
+
+Tokens = Annotated[int | Literal["unlimited"], BeforeValidator(_read_tokens)]
+"""How many licences may be held at a time."""
+
 Seed = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 
 
@@ -260,15 +272,30 @@ class ResourceSpec(Section):
         cpus_per_solve: cores of a slot; the solver gets as many threads.
         memory_per_solve: cap of the resident memory of each of a slot's two processes, the
             search and the solver, in bytes; "unlimited" unless given.
+        gurobi_tokens: how many units may hold a licence of Gurobi at a time; "unlimited" unless
+            given, as with the licence that comes with pip.
+        on_no_licence: whether a unit waits while no licence can be had, or fails.
     """
 
     cpus_per_solve: Count = 1
     memory_per_solve: Memory = "unlimited"
+    gurobi_tokens: Tokens = "unlimited"
+    on_no_licence: Literal["wait", "fail"] = "wait"
 
     @property
     def memory(self) -> int | None:
         """The cap of the memory in bytes, None without one."""
         return None if isinstance(self.memory_per_solve, str) else self.memory_per_solve
+
+    @property
+    def tokens(self) -> int | None:
+        """How many licences there are, None without a limit."""
+        return None if isinstance(self.gurobi_tokens, str) else self.gurobi_tokens
+
+    @property
+    def licence(self) -> LicenceUse:
+        """What slots do about them."""
+        return LicenceUse(keep=self.tokens is None, wait=self.on_no_licence == "wait")
 
 
 class Job(Section):

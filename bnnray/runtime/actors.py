@@ -6,15 +6,16 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnnray.errors import SetupError
+from bnnray.errors import LicenceTaken, SetupError
 from bnnray.models import EpochRecord, Model, train_model
 from bnnray.results import Record, write_batch
 from bnnray.runtime.cluster import Shard, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
 
-Returned = tuple[Sequence[Record], str, frozenset[str]]
-"""The records of the units that ended, why others have none, and which had begun."""
+Returned = tuple[Sequence[Record], str, frozenset[str], LicenceTaken | None]
+"""The records of the units that ended, why others have none, which had begun, and why there was no
+licence: a :class:`ShardDone` without its shard."""
 
 
 class KeeperActor:
@@ -45,11 +46,11 @@ class KeeperActor:
         try:
             keeper = self._ready(context)
         except (SetupError, OSError) as error:
-            return (), f"the keeper cannot start: {error}", frozenset()
+            return (), f"the keeper cannot start: {error}", frozenset(), None
         if keeper is None:
-            return (), "", frozenset()
+            return (), "", frozenset(), None
         done = keeper.run(shard)
-        return done.records, done.error, done.begun
+        return done.records, done.error, done.begun, done.refusal
 
     def _ready(self, context: RunContext) -> Keeper | None:
         """The keeper, made by the first call; none during a drain."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bnnray.datasets import Dataset
+from bnnray.errors import LicenceTaken
 from bnnray.job import Unit
 from bnnray.models import Architecture, EpochListener, Model, Training
 from bnnray.results import Record, Sink
@@ -56,6 +57,7 @@ class ShardDone:
         keeper_lost: whether the whole keeper died, so that any unit in it may be the reason.
         begun: keys of the units whose clocks ran before it ended; only these may be the reason
             where the keeper is not lost.
+        refusal: why the others have no licence, where they are to wait for one.
     """
 
     shard: Shard
@@ -63,6 +65,7 @@ class ShardDone:
     error: str = ""
     keeper_lost: bool = False
     begun: frozenset[str] = frozenset()
+    refusal: LicenceTaken | None = None
 
     def blames(self, unit: Unit) -> bool:
         """Whether a unit without a record may be why there is none."""
@@ -71,7 +74,7 @@ class ShardDone:
     @property
     def in_vain(self) -> bool:
         """Whether the keeper is well and yet nothing of the shard began."""
-        return not (self.keeper_lost or self.begun or self.records)
+        return not (self.keeper_lost or self.begun or self.records or self.refusal)
 
 
 @dataclass(frozen=True)

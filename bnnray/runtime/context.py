@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bnnray.attacks import make_attack
 from bnnray.datasets import Dataset
 from bnnray.job import Job, Unit
 from bnnray.network import IntArray, Network
+from bnnray.solvers import LicenceUse
 from bnnray.threat import Question
 
 
@@ -29,6 +30,7 @@ class RunContext:
         memory: cap of the resident memory of each process of a slot, in bytes; infinite for none.
         modules: what the attacks need loaded.
         versions: of the software, JSON, for every row.
+        licence: what slots do about Gurobi's.
     """
 
     job: str
@@ -43,6 +45,7 @@ class RunContext:
     memory: float
     modules: tuple[str, ...]
     versions: str
+    licence: LicenceUse = field(default_factory=LicenceUse)
 
     def about(self, units: Sequence[Unit]) -> RunContext:
         """The same for these units only, and without networks if there are units."""
@@ -90,4 +93,5 @@ def make_context(
         memory=math.inf if memory is None else memory,
         modules=tuple(sorted({module for attack in attacks for module in attack.modules})),
         versions=versions,
+        licence=job.resources.licence,
     )

@@ -15,7 +15,8 @@ from bnnray.runtime.account import SlotAccount, SlotUse
 from bnnray.runtime.cluster import GPU, Cluster, Place, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
-from bnnray.runtime.records import crashed
+from bnnray.runtime.licences import Licences
+from bnnray.runtime.records import gave_up
 from bnnray.runtime.sickness import Sickness
 from bnnray.runtime.waiting import ATTEMPTS, Offer, Ticket, Waiting
 from bnnray.verdicts import FAILED, Status
@@ -38,29 +39,38 @@ class Done:
         failed: those of them that crashed or had no licence.
         retried: attempts after the first one.
         slots: how busy they were.
+        licence_waits: how often a shard was put off as there was no licence.
     """
 
     units: int = 0
     failed: int = 0
     retried: int = 0
     slots: SlotUse = field(default_factory=SlotUse)
+    licence_waits: int = 0
 
 
 class Driver:
     """Runs units on a cluster.
 
     A unit whose worker died is tried again, in a shard of its own; after the last attempt it is
-    recorded as crashed. One that had not begun is put back, and nothing is held against it.
+    recorded as crashed. One that had not begun is put back, and nothing is held against it; so is
+    one that waits for a licence.
 
     Args:
         cluster: started.
         sink: where records go.
         context: of the run.
         on_records: is told of finished units.
+        licences: that its units may hold; any number unless given.
     """
 
     def __init__(
-        self, cluster: Cluster, sink: Sink, context: RunContext, on_records: RecordListener
+        self,
+        cluster: Cluster,
+        sink: Sink,
+        context: RunContext,
+        on_records: RecordListener,
+        licences: Licences | None = None,
     ) -> None:
         self._cluster = cluster
         self._sink = sink
@@ -71,6 +81,7 @@ class Driver:
         self._load: Counter[Place] = Counter()
         self._closed: set[Place] = set()
         self._sickness = Sickness()
+        self._licences = licences or Licences()
         self._drained = False
         self._account = SlotAccount()
         self._units = self._failed = self._retried = 0
@@ -81,9 +92,10 @@ class Driver:
         Raises:
             KeyboardInterrupt: Ctrl-C came twice.
             SetupError: the cluster is lost, or none of it can start anything.
+            LicenceError: the licence server is lost.
             StorageError: the sink cannot write.
         """
-        self._waiting = Waiting(units)
+        self._waiting = Waiting(units, counted=self._licences.tokens is not None)
         try:
             self._loop(drain, grace)
         finally:
@@ -92,7 +104,11 @@ class Driver:
     def done(self) -> Done:
         """What was done until now; units whose rows are not on disk will be done again."""
         return Done(
-            self._units - self._sink.unwritten, self._failed, self._retried, self._account.use()
+            units=self._units - self._sink.unwritten,
+            failed=self._failed,
+            retried=self._retried,
+            slots=self._account.use(),
+            licence_waits=self._licences.refused,
         )
 
     def _loop(self, drain: Drain, grace: float) -> None:
@@ -123,6 +139,7 @@ class Driver:
     def _check_health(self, places: Sequence[Place]) -> None:
         if not self._running:
             self._sickness.check([place for place in places if self._waiting.suits(place)])
+            self._licences.check()
 
     def _hand_out(self, places: Sequence[Place]) -> None:
         """Fills the keepers, always that with most free slots."""
@@ -145,12 +162,15 @@ class Driver:
         """0 if a keeper may get one shard more than it has slots, else -1.
 
         It bridges the way here and back; but near the end it would wait in one keeper while
-        another has a free slot.
+        another has a free slot. Nor may it take the slot that a licence comes back with: where
+        these are scarce, that is for the next unit that needs one.
         """
-        return 0 if len(self._waiting) > slots else -1
+        scarce = self._waiting.licensed and self._licences.scarcer_than(slots)
+        return 0 if len(self._waiting) > slots and not scarce else -1
 
     def _offer(self, place: Place, slots: Counter[str]) -> Offer:
-        return Offer(place, slots[place.pool], GPU in slots, self._load[place] == 0)
+        empty, licence = self._load[place] == 0, self._licences.free
+        return Offer(place, slots[place.pool], GPU in slots, empty, licence)
 
     def _room(self, place: Place) -> int:
         """Free slots; 0 with all busy, and less with a shard that waits there."""
@@ -161,6 +181,8 @@ class Driver:
         self._running[ticket.shard] = (ticket, place)
         self._load[place] += 1
         self._retried += ticket.shard.attempt > 1
+        if ticket.licensed:
+            self._licences.hold()
         if ticket.alone:
             self._closed.add(place)
 
@@ -186,6 +208,8 @@ class Driver:
         self._load[place] -= 1
         self._closed.discard(place)
         self._sickness.took(place, done)
+        if ticket.licensed:
+            self._licences.took(done)
         ended = {record.row["key"] for record in done.records}
         left = [unit for unit in done.shard.units if unit.key not in ended]
         if left and not self._drained:
@@ -201,6 +225,7 @@ class Driver:
             again = ticket.again(unit, place.node, done.keeper_lost)
             if again is None:
                 reason = f"{ATTEMPTS} attempts; the last: {done.error or 'no record came'}"
-                yield crashed(unit, reason, ATTEMPTS, self._context)
+                status = Status.LICENCE if done.refusal else Status.CRASHED
+                yield gave_up(unit, status, reason, ATTEMPTS, self._context)
             else:
                 self._waiting.again(again)

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bnnray.attacks import AttackSettings
 from bnnray.datasets import Dataset, load_dataset
-from bnnray.errors import LicenceError
+from bnnray.errors import LicenceError, LicenceServerAway, LicenceTaken
 from bnnray.job import Job, check_job
 from bnnray.models import Model
 from bnnray.runtime.networks import read_models, training_splits
@@ -23,11 +22,13 @@ class Prepared:
         data: the split that is attacked.
         splits: what networks are trained on; empty where none is.
         models: those that the job names by path.
+        refusal: why no licence can be had now, where units will wait for one.
     """
 
     data: Dataset
     splits: Mapping[str, Dataset]
     models: Mapping[str, Model]
+    refusal: str = ""
 
 
 def prepare(job: Job, data_dir: Path | None) -> Prepared:
@@ -42,19 +43,27 @@ def prepare(job: Job, data_dir: Path | None) -> Prepared:
     """
     data = load_dataset(job.data.dataset, job.data.split, data_dir, job.data.classes)
     check_job(job, data)
-    prepared = Prepared(data, training_splits(job, data, data_dir), read_models(job, data))
-    _check_licences(job)
-    return prepared
+    splits, models = training_splits(job, data, data_dir), read_models(job, data)
+    return Prepared(data, splits, models, _check_licences(job))
 
 
-def _check_licences(job: Job) -> None:
-    wanting = [a.name for a in job.attack if any(map(_wants_gurobi, a.searches))]
-    if wanting:
-        try:
-            check_licence()
-        except LicenceError as error:
-            raise LicenceError(f"attack {wanting[0]!r}: {error}") from None
+def _check_licences(job: Job) -> str:
+    """Why there is no licence now, where units wait for one.
 
-
-def _wants_gurobi(settings: AttackSettings) -> bool:
-    return getattr(settings, "backend", None) == "gurobi"
+    A server that does not answer is refused for "auto" too: what it means must not depend on the
+    moment.
+    """
+    wanting = [attack for attack in job.attack if attack.licensed]
+    if not wanting:
+        return ""
+    named = [attack for attack in wanting if "gurobi" in attack.backends]
+    try:
+        check_licence()
+    except LicenceTaken as refusal:
+        if isinstance(refusal, LicenceServerAway) or job.resources.on_no_licence == "fail":
+            raise LicenceError(f"attack {[*named, *wanting][0].name!r}: {refusal}") from None
+        return f"{refusal}; units wait for one"
+    except LicenceError as error:
+        if named:
+            raise LicenceError(f"attack {named[0].name!r}: {error}") from None
+    return ""

@@ -123,7 +123,7 @@ class RayCluster:
     def _done(self, shard: Shard, place: Place, future: Future[Any]) -> ShardDone:
         errors = self._ray.exceptions
         try:
-            records, error, begun = future.result()
+            records, error, begun, refusal = future.result()
         except errors.RayTaskError as raised:
             error = f"the keeper raised {_last_line(raised)}"
             return ShardDone(shard, error=error, begun=shard.keys)
@@ -132,7 +132,7 @@ class RayCluster:
             self._fleet.doubt(place)
             error = f"the keeper died: {_first_line(raised)}"
             return ShardDone(shard, error=error, keeper_lost=True)
-        return ShardDone(shard, records, error, begun=begun)
+        return ShardDone(shard, records, error, begun=begun, refusal=refusal)
 
     def get(self, reference: Any) -> Any:
         """The result of a remote call; its errors are raised as they were there.

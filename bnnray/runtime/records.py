@@ -63,10 +63,10 @@ def make_record(unit: Unit, outcome: Outcome, context: RunContext, span: Span) -
     )
 
 
-def crashed(unit: Unit, reason: str, attempt: int, context: RunContext) -> Record:
-    """The record of a unit whose worker died."""
+def gave_up(unit: Unit, status: Status, reason: str, attempt: int, context: RunContext) -> Record:
+    """The record of a unit whose worker died, or lost its licence, at the last attempt."""
     span = Span(now(), now(), 0.0, attempt)
-    return make_record(unit, failed(Status.CRASHED, reason), context, span)
+    return make_record(unit, failed(status, reason), context, span)
 
 
 def _identity(unit: Unit, context: RunContext) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from bnnray.runtime.context import RunContext, make_context
 from bnnray.runtime.drain import Drain, draining
 from bnnray.runtime.driver import Done, Driver
 from bnnray.runtime.lease import HeldLease, LeasedSink, hold_lease
+from bnnray.runtime.licences import Licences
 from bnnray.runtime.local import LocalCluster
 from bnnray.runtime.networks import trained_models
 from bnnray.runtime.nodes import ONE_NODE, NodeWait, wait_for_nodes
@@ -101,6 +102,8 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
     with draining() as drain:
         prepared = prepare(job, options.data_dir)
         drain.check(BEFORE)
+        if prepared.refusal:
+            listener.note(prepared.refusal)
         folder = RunFolder(options.runs_dir / job.name)
         folder.claim(job.name)
         with hold_lease(folder.path, listener.note) as lease:
@@ -195,7 +198,8 @@ class _Run:
         self.cluster.start(context, self.job.resources.cpus_per_solve)
         sink = self.cluster.sink(self.folder.path, self.drain.check_last)
         sink = LeasedSink(sink, self.lease)
-        return Driver(self.cluster, sink, context, self.listener.finished)
+        licences = Licences(self.job.resources.tokens, self.listener.note)
+        return Driver(self.cluster, sink, context, self.listener.finished, licences)
 
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:

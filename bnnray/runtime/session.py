@@ -57,6 +57,7 @@ class Session:
             "units": done.units,
             "failed": done.failed,
             "retried": done.retried,
+            "licence_waits": done.licence_waits,
             "left": left,
             "seconds": round(slots.seconds, 3),
             "slots": {

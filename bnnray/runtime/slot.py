@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bnnray.attacks import Found, Task, attack_type, make_attack
-from bnnray.errors import ProcessError
+from bnnray.errors import LicenceTaken, ProcessError
 from bnnray.job import Unit
 from bnnray.processes import Nursery, Process, format_bytes, watching
 from bnnray.results import Record
 from bnnray.runtime.cluster import Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.records import Span, make_record, now
-from bnnray.runtime.slot_messages import Begun, Ended, Errand, Message, News, NoSolver
+from bnnray.runtime.slot_messages import Begun, Ended, Errand, Message, News, NoLicence, NoSolver
 from bnnray.runtime.slot_process import serve
 from bnnray.verdicts import Status
 
@@ -63,6 +63,10 @@ class Slot:
                     ended = self._search(left, shard.attempt)
                 except ProcessError as error:
                     return ShardDone(shard, records, str(error), begun=_keys(records))
+                except _Refused as refused:
+                    begun = _keys(records) | refused.begun
+                    refusal = refused.refusal
+                    return ShardDone(shard, records, str(refusal), begun=begun, refusal=refusal)
                 except _Died as death:
                     begun = _keys(records) | {unit.key for unit in left}
                     return ShardDone(shard, records, str(death), begun=begun)
@@ -79,6 +83,7 @@ class Slot:
         Raises:
             ProcessError: no process can be started.
             _Died: the process is gone.
+            _Refused: the units wait for a licence.
         """
         process = self._ready()
         talk = _Talk(process, units, attempt, self._context)
@@ -89,6 +94,8 @@ class Slot:
         if talk.no_solver:
             self._end()
             raise ProcessError(talk.no_solver)
+        if talk.refusal is not None:
+            raise _Refused(talk.refusal, frozenset(unit.key for unit in talk.running))
         if talk.records or ended:
             return talk.records
         if watch.over:
@@ -134,6 +141,20 @@ class _Died(Exception):
     """The slot's process is gone, or gave no sign of life."""
 
 
+class _Refused(Exception):
+    """There is no licence now.
+
+    Args:
+        refusal: why.
+        begun: keys of the units that were searched when their licence was lost.
+    """
+
+    def __init__(self, refusal: LicenceTaken, begun: frozenset[str]) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+        self.begun = begun
+
+
 @dataclass
 class _Talk:
     """What a slot's process says while it searches some units, and when its time is over."""
@@ -146,6 +167,7 @@ class _Talk:
     running: list[Unit] = field(default_factory=list)
     found: dict[str, Found] = field(default_factory=dict)
     no_solver: str = ""
+    refusal: LicenceTaken | None = None
     obituary: str = ""
     began: float = field(default_factory=time.monotonic)
     began_at: datetime = field(default_factory=now)
@@ -200,6 +222,9 @@ class _Talk:
                 return True
             case NoSolver(reason):
                 self.no_solver = reason
+                return True
+            case NoLicence(refusal):
+                self.refusal = refusal
                 return True
         return False
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnnray.attacks import Found
+from bnnray.errors import LicenceTaken
 from bnnray.job import Unit
 from bnnray.results import Record
 from bnnray.runtime.context import RunContext
@@ -55,4 +56,11 @@ class NoSolver:
     reason: str
 
 
-Message = Begun | News | Ended | NoSolver
+@dataclass(frozen=True)
+class NoLicence:
+    """From the slot: the units of the errand wait for a licence."""
+
+    refusal: LicenceTaken
+
+
+Message = Begun | News | Ended | NoSolver | NoLicence

@@ -16,10 +16,10 @@ from multiprocessing.connection import Connection
 from threadpoolctl import threadpool_limits
 
 from bnnray.attacks import Found, Outcome, Task, failed, make_attack
-from bnnray.errors import ProcessError
+from bnnray.errors import LicenceWait, ProcessError
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.records import Span, make_record, now
-from bnnray.runtime.slot_messages import Begun, Ended, Errand, News, NoSolver
+from bnnray.runtime.slot_messages import Begun, Ended, Errand, News, NoLicence, NoSolver
 from bnnray.solvers import Child, Solver
 from bnnray.threat import Witness
 from bnnray.verdicts import Proof, Status
@@ -34,12 +34,14 @@ def serve(connection: Connection, nursery: str, context: RunContext) -> None:
         context: of the run, without images.
     """
     threadpool_limits(context.threads, user_api="blas")
-    solver = Child(nursery, context.memory)
+    solver = Child(nursery, context.memory, context.licence)
     try:
         while True:
             errand: Errand = connection.recv()
             here = replace(errand.context, networks=context.networks)
-            connection.send(_Search(connection, replace(errand, context=here), solver).run())
+            ended = _Search(connection, replace(errand, context=here), solver).run()
+            solver.release()
+            connection.send(ended)
     except (EOFError, ConnectionError):
         return
     finally:
@@ -62,7 +64,7 @@ class _Search:
         self._asked = frozenset(asked)
         self._waiting = set(self._asked)
 
-    def run(self) -> Ended | NoSolver:
+    def run(self) -> Ended | NoSolver | NoLicence:
         """Searches; what came of it."""
         units, context = self._errand.units, self._errand.context
         started, cpu = now(), time.process_time()
@@ -70,6 +72,8 @@ class _Search:
             outcomes = self._outcomes()
         except ProcessError as error:
             return NoSolver(str(error))
+        except LicenceWait as wait:
+            return NoLicence(wait.refusal)
         spent = (time.process_time() - cpu) / len(units)
         span = Span(started, now(), spent, self._errand.attempt)
         pairs = zip(units, outcomes, strict=True)
@@ -79,8 +83,8 @@ class _Search:
         attack = make_attack(self._errand.units[0].attack)
         try:
             return attack.run(self._tasks, self._solver, self._errand.context.threads)
-        except (ProcessError, ConnectionError):
-            raise  # the machine is to blame, or the keeper is gone
+        except (ProcessError, LicenceWait, ConnectionError):
+            raise  # the machine is to blame, all licences are taken, or the keeper is gone
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -36,6 +37,11 @@ class Ticket:
     suspect: bool = False
 
     @property
+    def licensed(self) -> bool:
+        """Whether its units may need a licence."""
+        return self.shard.units[0].attack.licensed
+
+    @property
     def alone(self) -> bool:
         """Whether it must not share a keeper, so that its last attempt harms no other unit, and
         no other unit harms it."""
@@ -64,16 +70,18 @@ class Offer:
         slots: of all keepers of its pool.
         gpu: whether a keeper on a GPU takes the batched attacks.
         empty: whether nothing is in flight to it.
+        licence: whether a licence is free for a unit that may need one.
     """
 
     place: Place
     slots: int
     gpu: bool
     empty: bool
+    licence: bool
 
     def takes(self, unit: Unit) -> bool:
         """Whether the unit may run there."""
-        return is_batched(unit) in self.kinds
+        return is_batched(unit) in self.kinds and (self.licence or not unit.attack.licensed)
 
     @property
     def kinds(self) -> Collection[bool]:
@@ -87,19 +95,30 @@ class Waiting:
     """Units that wait: first those to be tried again, then those that were handed out and had not
     begun, then those with the longest cutoffs.
 
+    Units that must wait for a licence hold up no others. Where licences are counted, those that
+    need one come before others while one is free, as they would end last.
+
     Args:
         units: to run.
+        counted: whether the licences are.
     """
 
-    def __init__(self, units: Sequence[Unit]) -> None:
+    def __init__(self, units: Sequence[Unit], *, counted: bool = False) -> None:
         self._new = {
-            kind: Queue([unit for unit in units if is_batched(unit) == kind])
-            for kind in (False, True)
+            needs: Queue([unit for unit in units if _needs(unit) == needs])
+            for needs in itertools.product((False, True), repeat=2)
         }
+        self._counted = counted
         self._retries: list[Ticket] = []
 
     def __len__(self) -> int:
         return len(self._retries) + sum(len(queue) for queue in self._new.values())
+
+    @property
+    def licensed(self) -> bool:
+        """Whether a unit waits that may need a licence."""
+        queues = (queue for (_, licensed), queue in self._new.items() if licensed)
+        return any(queues) or any(ticket.licensed for ticket in self._retries)
 
     def again(self, ticket: Ticket) -> None:
         """Takes a unit back."""
@@ -111,11 +130,12 @@ class Waiting:
         if units and ticket.shard.attempt > 1:
             self._retries.insert(0, ticket)
         elif units:
-            self._new[is_batched(units[0])].put_back(units)
+            self._new[_needs(units[0])].put_back(units)
 
     def suits(self, place: Place) -> bool:
         """Whether a keeper can run anything that waits, if need be without the others."""
-        return place.pool != GPU or bool(self._new[True]) or any(map(_is_batched, self._retries))
+        batched = [queue for needs, queue in self._new.items() if needs[0]]
+        return place.pool != GPU or any(batched) or any(map(_is_batched, self._retries))
 
     def take(self, offer: Offer) -> Ticket | None:
         """What this keeper gets, if there is anything for it.
@@ -139,11 +159,15 @@ class Waiting:
         return chosen
 
     def _first(self, offer: Offer) -> Ticket | None:
-        queues = [self._new[kind] for kind in offer.kinds]
-        queue = max(queues, key=lambda queue: queue.longest)
-        if not queue:
+        queues = [
+            (self._counted and licensed, queue)
+            for (batched, licensed), queue in self._new.items()
+            if queue and batched in offer.kinds and (offer.licence or not licensed)
+        ]
+        if not queues:
             return None
-        left = sum(len(queue) for queue in queues)
+        _, queue = max(queues, key=lambda found: (found[0], found[1].longest))
+        left = sum(len(queue) for _, queue in queues)
         largest = LARGEST_SHARD if offer.place.pool == GPU else shard_size(left, offer.slots)
         return Ticket(Shard(queue.take(largest)))
 
@@ -192,6 +216,11 @@ def shard_size(left: int, slots: int) -> int:
 def is_batched(unit: Unit) -> bool:
     """Whether the unit's attack searches several questions together."""
     return attack_type(unit.attack.kind).batched
+
+
+def _needs(unit: Unit) -> tuple[bool, bool]:
+    """Whether it is batched, and whether it may need a licence."""
+    return is_batched(unit), unit.attack.licensed
 
 
 def _is_batched(ticket: Ticket) -> bool:

@@ -7,6 +7,7 @@ from bnnray.solvers.gurobi import Gurobi, check_licence
 from bnnray.solvers.highs import Highs
 from bnnray.solvers.interface import (
     Backend,
+    LicenceUse,
     Limits,
     Problem,
     Progress,
@@ -42,6 +43,7 @@ __all__ = [
     "Gurobi",
     "Highs",
     "InProcess",
+    "LicenceUse",
     "Limits",
     "Problem",
     "Progress",

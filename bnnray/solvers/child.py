@@ -15,14 +15,18 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from bnnray.errors import LicenceError, LicenceServerAway, LicenceTaken, LicenceWait
 from bnnray.processes import MemoryWatch, Process, format_bytes, watching
-from bnnray.solvers.interface import Backend, Limits, Progress, Report, Solution, T
-from bnnray.solvers.request import STOP, Request, measured
+from bnnray.solvers.interface import Backend, LicenceUse, Limits, Progress, Report, Solution, T
+from bnnray.solvers.request import BEGIN_LICENCE, END_LICENCE, STOP, Request, measured
 from bnnray.solvers.serve import serve
 from bnnray.verdicts import Status
 
 GRACE = 0.5
 """Seconds past its limit after which a solve is killed."""
+
+BEGIN_SECONDS, END_SECONDS = 30.0, 0.5
+"""How long it may take to get a licence, and to give it back, before the child is killed."""
 
 LONGEST_POLL = 3600.0
 """poll refuses what does not fit in 31 bits of milliseconds."""
@@ -40,7 +44,7 @@ class InProcess:
     def solve(self, backend: Backend[T], problem: T, limits: Limits, report: Report) -> Solution:
         return measured(Request(backend, problem, limits), report)
 
-    def prepare(self) -> None:
+    def prepare(self, *, licensed: bool = False) -> None:
         """There is nothing to start."""
 
 
@@ -50,11 +54,15 @@ class Child:
     Args:
         nursery: address of the one that forks it.
         memory: cap of the child's resident memory in bytes.
+        licence: what to do about a solver's.
     """
 
-    def __init__(self, nursery: str, memory: float = math.inf) -> None:
+    def __init__(
+        self, nursery: str, memory: float = math.inf, licence: LicenceUse | None = None
+    ) -> None:
         self._nursery = nursery
         self._memory = memory
+        self._licence = licence or LicenceUse()
         self._process: Process | None = None
 
     def solve(self, backend: Backend[T], problem: T, limits: Limits, report: Report) -> Solution:
@@ -65,6 +73,7 @@ class Child:
 
         Raises:
             LicenceError: as the back end raised it.
+            LicenceWait: the same, where a licence that cannot be had now is waited for.
             ProcessError: no child can be started.
         """
         best = Solution(Status.TIME_LIMIT)
@@ -79,6 +88,10 @@ class Child:
             try:
                 with watching(self._process, self._memory) as watch:
                     answer = talk.hold(Request(backend, problem, left))
+            except LicenceTaken as refusal:
+                if self._licence.wait:
+                    raise LicenceWait(refusal) from None
+                raise
             finally:
                 if not talk.answered:
                     self.close()  # it may be busy yet, with more to say about this solve
@@ -89,10 +102,14 @@ class Child:
                 break
         return best
 
-    def prepare(self) -> None:
+    def prepare(self, *, licensed: bool = False) -> None:
         """Sees to it that a child waits for work, so that no solve's clock pays for its start.
 
+        Where a licence is waited for, the child of a search that may need one has it from then on;
+        where it is refused for good, the search will hear of it.
+
         Raises:
+            LicenceWait: there is none now.
             ProcessError: a child does not start.
         """
         process = self._process
@@ -100,6 +117,30 @@ class Child:
             self.close()
         if self._process is None:
             self._process = Process(self._nursery, serve)
+        if licensed and self._licence.wait:
+            refusal = self._tell(BEGIN_LICENCE, BEGIN_SECONDS)
+            if isinstance(refusal, LicenceTaken):
+                raise LicenceWait(refusal)
+
+    def release(self) -> None:
+        """Has the child give a licence back, where none is kept."""
+        if self._process is not None and not self._licence.keep:
+            self._tell(END_LICENCE, END_SECONDS)
+
+    def _tell(self, word: str, seconds: float) -> LicenceError | None:
+        """What the idle child says to a word about licences; it is ended if it says nothing."""
+        assert self._process is not None
+        connection = self._process.connection
+        try:
+            connection.send(word)
+            if connection.poll(seconds):
+                refusal: LicenceError | None = connection.recv()
+                return refusal
+        except (EOFError, OSError):
+            self.close()  # it has died; if that is no chance, the solve will say so
+            return None
+        self.close()
+        return LicenceServerAway(f"Gurobi's licence server was silent for {seconds:g} s")
 
     def close(self) -> None:
         """Ends the child at once; the next solve starts a fresh one."""

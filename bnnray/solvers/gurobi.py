@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bnnray.errors import LicenceError, ModelTooLarge
+from bnnray.errors import LicenceError, LicenceServerAway, LicenceTaken, ModelTooLarge
 from bnnray.solvers.interface import Limits, Patience, Problem, Progress, Report, Solution
 from bnnray.verdicts import Status
 
@@ -38,6 +38,16 @@ STATUSES = {
 """Every GRB.Status by name. Ours are linear programs over bounded variables without cutoffs of the
 solver: a status that speaks of those is a failure, and "infeasible or unbounded" is infeasible."""
 
+IN_USE = ("use limit", "too many sessions", "overage")
+"""What token servers and the web licence service say, under several error codes, where all that was
+bought is in use."""
+
+AWAY = "failed to connect to token server"
+"""Gurobi has no error code of its own for that."""
+
+QUEUE_SECONDS = 5.0
+"""How long to stand in the queue of a compute server. Gurobi's own default is for ever."""
+
 
 @dataclass(frozen=True)
 class Gurobi:
@@ -59,8 +69,12 @@ class Gurobi:
                     raise listener.error
                 return _read(model, listener.patience)
         except gp.GurobiError as error:
-            raise_licence_error(error, problem)
-            return Solution(Status.CRASHED, message=f"Gurobi error {error.errno}: {error}")
+            refusal = licence_error(error, problem)
+            if refusal is None:
+                return Solution(Status.CRASHED, message=f"Gurobi error {error.errno}: {error}")
+            if not isinstance(refusal, ModelTooLarge):
+                end_environment()  # its connection may be lost, and the next one whole
+            raise refusal from None
 
 
 def check_licence() -> None:
@@ -68,40 +82,68 @@ def check_licence() -> None:
 
     Raises:
         LicenceError: none can be started here.
+        LicenceTaken: none can be started here now.
     """
-    import gurobipy as gp
-
-    try:
-        with gp.Env(params={"OutputFlag": 0}):
-            return
-    except gp.GurobiError as error:
-        raise_licence_error(error, None)
-        raise
+    with _started():
+        return
 
 
-def raise_licence_error(error: Any, problem: Problem | None) -> None:
-    """Raises ours if a Gurobi error is about the licence; returns for any other."""
+def begin_environment() -> None:
+    """Starts this process's environment, unless it has one: from then on it holds a licence.
+
+    Raises:
+        LicenceError: none can be started here.
+        LicenceTaken: none can be started here now.
+    """
+    _environment()
+
+
+def end_environment() -> None:
+    """Ends this process's environment, if it has one, and gives the licence back."""
+    if _environment.cache_info().currsize:
+        _environment().dispose()
+        _environment.cache_clear()
+
+
+def licence_error(error: Any, problem: Problem | None) -> LicenceError | None:
+    """Ours if a Gurobi error is about the licence; None for any other."""
     from gurobipy import GRB
 
+    says = str(error).lower()
     if error.errno == GRB.Error.SIZE_LIMIT_EXCEEDED and problem is not None:
         model = problem.model
-        raise ModelTooLarge(
+        return ModelTooLarge(
             f"Gurobi's licence here admits smaller models than this one of {model.variables} "
             f'variables and {model.rows} rows; use backend = "highs" or a full licence'
-        ) from None
-    if error.errno in (GRB.Error.NO_LICENSE, GRB.Error.NETWORK):
-        raise LicenceError(
+        )
+    if error.errno == GRB.Error.JOB_REJECTED or any(words in says for words in IN_USE):
+        return LicenceTaken(f"all Gurobi licences are in use; Gurobi says: {error}")
+    if error.errno == GRB.Error.NETWORK or AWAY in says:
+        return LicenceServerAway(
+            f"expected an answer of Gurobi's licence server; Gurobi says: {error}; see that it can "
+            'be reached from here, set GRB_LICENSE_FILE, or use backend = "highs"'
+        )
+    if error.errno == GRB.Error.NO_LICENSE:
+        return LicenceError(
             f"expected a Gurobi licence; Gurobi says: {error}; set GRB_LICENSE_FILE, unset it for "
             'pip\'s own licence, or use backend = "highs"'
-        ) from None
+        )
+    return None
 
 
 @functools.cache
 def _environment() -> Any:
     """One environment a process, kept: starting one may take a licence token and seconds."""
+    return _started()
+
+
+def _started() -> Any:
     import gurobipy as gp
 
-    return gp.Env(params={"OutputFlag": 0})
+    try:
+        return gp.Env(params={"OutputFlag": 0, "CSQueueTimeout": QUEUE_SECONDS})
+    except gp.GurobiError as error:
+        raise (licence_error(error, None) or error) from None
 
 
 def _build(gp: Any, model: Any, problem: Problem, limits: Limits) -> None:

@@ -56,6 +56,20 @@ class Limits:
         return max(0.0, self.seconds - (time.monotonic() - began))
 
 
+@dataclass(frozen=True)
+class LicenceUse:
+    """What to do about the licence of a solver that needs one.
+
+    Args:
+        keep: whether an environment that holds one is kept for the next search, as starting it may
+            take seconds; not where licences are counted.
+        wait: whether a search is put off while none can be had, instead of failing.
+    """
+
+    keep: bool = True
+    wait: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Progress:
     """What a solver knows while it runs.
@@ -144,6 +158,7 @@ class Backend(Protocol[P]):
 
         Raises:
             LicenceError: the solver has no licence, or one too small for the model.
+            LicenceTaken: it has one that cannot be had now.
         """
         ...
 
@@ -154,8 +169,15 @@ T = TypeVar("T")
 class Solver(Protocol):
     """Something that runs back ends: this process, or a child of it."""
 
-    def prepare(self) -> None:
-        """Gets ready, before any clock starts."""
+    def prepare(self, *, licensed: bool = False) -> None:
+        """Gets ready, before any clock starts.
+
+        Args:
+            licensed: whether the search may need a solver's licence.
+
+        Raises:
+            LicenceWait: the search is to wait for one.
+        """
         ...
 
     def solve(

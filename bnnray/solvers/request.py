@@ -11,6 +11,9 @@ from bnnray.solvers.interface import Backend, Limits, Report, Solution
 STOP = "stop"
 """What the parent sends to end the running solve politely."""
 
+BEGIN_LICENCE, END_LICENCE = "begin licence", "end licence"
+"""What the parent sends to have the child take a licence, and give it back."""
+
 
 @dataclass(frozen=True, eq=False)
 class Request:

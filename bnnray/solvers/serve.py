@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 
+from bnnray.errors import LicenceError
+from bnnray.solvers.gurobi import begin_environment, end_environment
 from bnnray.solvers.interface import Progress, Report, Solution
-from bnnray.solvers.request import STOP, Request, measured
+from bnnray.solvers.request import BEGIN_LICENCE, END_LICENCE, STOP, Request, measured
 from bnnray.verdicts import Status
+
+ABOUT_LICENCE: Mapping[str, Callable[[], None]] = {
+    BEGIN_LICENCE: begin_environment,
+    END_LICENCE: end_environment,
+}
 
 
 def serve(connection: Connection) -> None:
@@ -15,7 +23,9 @@ def serve(connection: Connection) -> None:
     try:
         while True:
             message = connection.recv()
-            if message != STOP:  # else it came when the solve had just ended
+            if message in ABOUT_LICENCE:
+                connection.send(_refusal(ABOUT_LICENCE[message]))
+            elif message != STOP:  # else it came when the solve had just ended
                 connection.send(_answer(message, connection))
     except (EOFError, ConnectionError):
         return
@@ -28,6 +38,16 @@ def _answer(request: Request, connection: Connection) -> Solution | Exception:
         return Solution(Status.MEMORY_LIMIT, message="the solver found no more memory")
     except Exception as error:  # whatever a solver raises is the parent's to judge
         return _portable(error)
+
+
+def _refusal(step: Callable[[], None]) -> LicenceError | None:
+    try:
+        step()
+    except LicenceError as error:
+        return error
+    except Exception:
+        return None  # the solve meets it again, and tells it in its own way
+    return None
 
 
 def _portable(error: Exception) -> Exception:

@@ -16,6 +16,8 @@ class Plan:
 
     Args:
         units: searches of the job, those included that are done already.
+        licensed_units: those of them that may need a licence of Gurobi.
+        tokens: how many of these run at a time at most; None without a limit.
         nodes: asked for.
         slots: searches that run at a time on all nodes.
         cpu_seconds: of all units at most, as cores of their slots.
@@ -24,6 +26,8 @@ class Plan:
     """
 
     units: int
+    licensed_units: int
+    tokens: int | None
     nodes: int
     slots: int
     cpu_seconds: float
@@ -42,15 +46,27 @@ def make_plan(job: Job, site: Site) -> Plan:
     points = asked if isinstance(asked, int) else len(asked)
     questions = points * len(job.model) * len(job.threat.epsilon)
     cutoffs = [attack.time_limit for attack in job.attack]
-    total = questions * sum(cutoffs)
+    licensed = [attack.time_limit for attack in job.attack if attack.licensed]
+    total, of_licensed = questions * sum(cutoffs), questions * sum(licensed)
+    tokens = job_tokens(job, site)
+    together = slots if tokens is None else min(slots, tokens)
     return Plan(
         units=questions * len(cutoffs),
+        licensed_units=questions * len(licensed),
+        tokens=tokens,
         nodes=site.nodes,
         slots=slots,
         cpu_seconds=total * job.resources.cpus_per_solve,
-        wall_seconds=total / slots + max(cutoffs),
+        wall_seconds=(total - of_licensed) / slots + of_licensed / together + max(cutoffs),
         time_limit=_time_limit(site),
     )
+
+
+def job_tokens(job: Job, site: Site) -> int | None:
+    """How many licences a job may hold there: the site's number, unless it has one of its own."""
+    if job.resources.tokens is not None:
+        return job.resources.tokens
+    return None if isinstance(site.gurobi_tokens, str) else site.gurobi_tokens
 
 
 def _slots(job: Job, site: Site) -> int:

@@ -24,6 +24,8 @@ BLANK = re.compile(r"@\{([a-z_]+)\}")
 
 SHORTEST_GRACE = 5.0
 
+TOKENS = "resources.gurobi_tokens"
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -35,6 +37,7 @@ class Submission:
         work: the folder in which paths of the job file begin, absolute.
         data_dir: searched for the data set first, absolute.
         site: where it runs.
+        tokens: how many licences of Gurobi it may hold; None without a limit.
         options: for sbatch, after all others.
         resume: the command that goes on with it.
         environment: what of :data:`CARRIED` is set.
@@ -45,6 +48,7 @@ class Submission:
     work: Path
     data_dir: Path | None
     site: Site
+    tokens: int | None
     options: tuple[str, ...]
     resume: str
     environment: Mapping[str, str]
@@ -149,9 +153,10 @@ def _python(submission: Submission) -> Sequence[str]:
 def _command(submission: Submission) -> Sequence[str]:
     site, folder = submission.site, submission.folder
     data = [] if submission.data_dir is None else ["--data-dir", str(submission.data_dir)]
+    tokens = [] if submission.tokens is None else ["--set", f"{TOKENS}={submission.tokens}"]
     grace = max(SHORTEST_GRACE, site.drain - 60)  # Slurm may be late, and rows go to the disk
     return [
-        *["run", str(submission.job_file), "--runs-dir", str(folder.parent), *data],
+        *["run", str(submission.job_file), "--runs-dir", str(folder.parent), *data, *tokens],
         *["--grace", f"{grace:g}", "--nodes", str(site.nodes)],
         *["--min-nodes", str(site.min_nodes), "--node-wait", f"{site.node_wait:g}"],
     ]

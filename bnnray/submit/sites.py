@@ -20,7 +20,7 @@ from pydantic import (
 
 from bnnray.attacks import Count, Seconds
 from bnnray.errors import SiteError, unknown_name
-from bnnray.job import first_error
+from bnnray.job import Tokens, first_error
 from bnnray.processes import format_bytes, parse_bytes
 from bnnray.submit.shipped import SHIPPED
 from bnnray.submit.times import parse_time
@@ -71,6 +71,8 @@ class Site(BaseModel):
 
     Attributes:
         partition, account, licences: for Slurm's options of the same names; none unless given.
+        gurobi_tokens: how many units may hold a licence of Gurobi at a time, of a job that names no
+            other number; "unlimited" unless given.
         nodes: of a job that names no other number.
         time: limit of a Slurm job, as Slurm writes it: "30", "12:00:00", "1-12".
         cores: that a job takes of each node.
@@ -96,6 +98,7 @@ class Site(BaseModel):
     partition: Line | None = None
     account: Line | None = None
     licences: Line | None = None
+    gurobi_tokens: Tokens = "unlimited"
     nodes: Count = 1
     time: Time = "1:00:00"
     cores: Count = 4

@@ -86,6 +86,7 @@ def check(request: Request) -> Checked:
         work=work,
         data_dir=None if request.data_dir is None else work / request.data_dir,
         site=site,
+        tokens=plan.tokens,
         options=tuple(request.options),
         resume=request.resume,
         environment=carried(),

@@ -179,7 +179,7 @@ class Limited:
     def clock(self) -> float:
         return 0.0 if self.left > 0 else 1e9
 
-    def prepare(self) -> None:
+    def prepare(self, *, licensed: bool = False) -> None:
         pass
 
     def solve(self, backend, problem, limits, report) -> Solution:
@@ -216,7 +216,7 @@ class NoGurobi:
     def __init__(self) -> None:
         self.asked = 0
 
-    def prepare(self) -> None:
+    def prepare(self, *, licensed: bool = False) -> None:
         pass
 
     def solve(self, backend, problem, limits, report) -> Solution:

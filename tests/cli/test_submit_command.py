@@ -110,6 +110,15 @@ def test_json_says_the_plan_and_the_job(bnnray, place, slurm_says):
     assert found["folder"] == str(place / "runs" / "small")
 
 
+def test_a_site_s_licences_are_in_the_plan_and_go_to_the_driver(bnnray, place, slurm_says):
+    arguments = ["--set", "site.gurobi_tokens=2", "--set", "attack.milp.backend=auto"]
+    done = bnnray("submit", "small.toml", "--dry-run", *arguments, folder=place)
+    assert "2 of the units may need a licence of Gurobi: 2 at a time" in done.stderr
+    assert "--set resources.gurobi_tokens=2 " in done.stdout
+    found = json.loads(bnnray("submit", "small.toml", "--json", *arguments, folder=place).stdout)
+    assert (found["plan"]["licensed_units"], found["plan"]["tokens"]) == (2, 2)
+
+
 @pytest.mark.parametrize("said", [RUNNING, PENDING])
 def test_a_folder_with_a_job_is_refused_with_its_number(bnnray, place, slurm_says, said):
     bnnray("submit", "small.toml", folder=place)

@@ -25,7 +25,7 @@ export BNNRAY_RUN=/shared/me/runs/mine BNNRAY_INTERFACE='' BNNRAY_SCRATCH=/mnt
 
 set -u
 PYTHON=(apptainer exec --nv --bind=/shared '/shared/bnnray images/bnnray.sif' python3)
-COMMAND=(run /shared/me/runs/mine/slurm/job.toml --runs-dir /shared/me/runs --grace 5 --nodes 3 --min-nodes 1 --node-wait 120)
+COMMAND=(run /shared/me/runs/mine/slurm/job.toml --runs-dir /shared/me/runs --set resources.gurobi_tokens=4 --grace 5 --nodes 3 --min-nodes 1 --node-wait 120)
 WORK=/shared/me
 REQUEUES=0
 RESUME='bnnray submit jobs/mine.toml'

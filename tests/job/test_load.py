@@ -247,6 +247,42 @@ def test_memory_that_is_no_size_is_one_line(job_file, given):
         load_job(path)
 
 
+@pytest.mark.parametrize(
+    ("given", "tokens", "keep"), [("4", 4, False), ('"unlimited"', None, True)]
+)
+def test_licences_are_a_number_or_unlimited(job_file, given, tokens, keep):
+    path = job_file(GOOD + f'[resources]\ngurobi_tokens = {given}\non_no_licence = "fail"\n')
+    job = load_job(path).job
+    assert job.resources.tokens == tokens
+    assert (job.resources.licence.keep, job.resources.licence.wait) == (keep, False)
+    resources = job.dump()["resources"]
+    assert (resources["gurobi_tokens"], resources["on_no_licence"]) == (
+        tokens or "unlimited",
+        "fail",
+    )
+
+
+def test_without_a_word_licences_are_unlimited_and_waited_for(job_file):
+    resources = load_job(job_file(GOOD)).job.resources
+    assert (resources.gurobi_tokens, resources.on_no_licence) == ("unlimited", "wait")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("gurobi_tokens = 0", 'gurobi_tokens: expected "unlimited" or a whole number from 1 on'),
+        ("gurobi_tokens = 1.5", "whole number from 1 on; got 1.5"),
+        ("gurobi_tokens = true", "whole number from 1 on; got True"),
+        ('gurobi_tokens = "4"', "whole number from 1 on; got '4'"),
+        ('on_no_licence = "hope"', "on_no_licence: input should be 'wait' or 'fail'; got 'hope'"),
+    ],
+)
+def test_licences_that_cannot_be_are_one_line(job_file, line, message):
+    with pytest.raises(JobError) as raised:
+        load_job(job_file(GOOD + f"[resources]\n{line}\n"))
+    assert message in str(raised.value)
+
+
 CASCADE = (
     GOOD
     + """

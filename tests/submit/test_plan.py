@@ -32,6 +32,22 @@ def test_a_slot_takes_the_cores_of_a_search():
 
 
 @pytest.mark.parametrize(
+    ("of_job", "of_site", "tokens"),
+    [("3", 2, 3), ("unlimited", 2, 2), ("3", "unlimited", 3), ("unlimited", "unlimited", None)],
+)
+def test_a_job_s_number_of_licences_comes_before_the_site_s(of_job, of_site, tokens):
+    job = quickstart(f"resources.gurobi_tokens={of_job}")
+    assert make_plan(job, Site(gurobi_tokens=of_site)).tokens == tokens
+
+
+@pytest.mark.parametrize(("tokens", "together"), [(2, 2), (6, 6), (9, 6), ("unlimited", 6)])
+def test_units_that_need_a_licence_are_dealt_out_over_the_licences(tokens, together):
+    plan = make_plan(quickstart(), Site(nodes=3, cores=2, gurobi_tokens=tokens))
+    assert (plan.units, plan.licensed_units) == (120, 60)
+    assert plan.wall_seconds == 60 * 5 / 6 + 60 * 3 / together + 5
+
+
+@pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"cores": 2}, "a search takes 3 cores"),

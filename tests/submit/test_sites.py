@@ -47,6 +47,7 @@ def test_the_example_shows_every_key(project):
         ("cors = 3", "cors: unknown key 'cors'; did you mean 'cores'?"),
         ("cores = 0", "cores: input should be greater than or equal to 1; got 0"),
         ("cores = '4'", "cores: input should be a valid integer; got '4'"),
+        ("gurobi_tokens = 0", 'gurobi_tokens: expected "unlimited" or a whole number from 1 on'),
         ('memory = "lots"', 'memory: expected a size such as "2GiB" or "500MiB"; got \'lots\''),
         ('time = "soon"', "time: expected a time limit as Slurm writes it"),
         ('partition = "a\\nb"', "partition: expected one line; got 'a\\nb'"),
