@@ -83,12 +83,14 @@ class Place:
         node: where it is; empty if that can change.
         pool: SLOTS or GPU.
         slots: how many shards run in it at a time.
+        host: name of the machine, for people; empty where that is not known.
     """
 
     name: str
     node: str
     pool: str
     slots: int
+    host: str = ""
 
 
 class Cluster(Protocol):

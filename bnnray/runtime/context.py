@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from bnnray.attacks import make_attack
 from bnnray.datasets import Dataset
 from bnnray.job import Job, Unit
+from bnnray.logs import LogSettings
 from bnnray.network import IntArray, Network
 from bnnray.threat import Question
 
@@ -29,6 +30,7 @@ class RunContext:
         memory: cap of the resident memory of each process of a slot, in bytes; infinite for none.
         modules: what the attacks need loaded.
         versions: of the software, JSON, for every row.
+        log: where keepers say what happens; None for nowhere.
     """
 
     job: str
@@ -43,6 +45,7 @@ class RunContext:
     memory: float
     modules: tuple[str, ...]
     versions: str
+    log: LogSettings | None = None
 
     def about(self, units: Sequence[Unit]) -> RunContext:
         """The same for these units only, and without networks if there are units."""
@@ -72,6 +75,7 @@ def make_context(
     networks: Mapping[str, Network],
     units: Sequence[Unit],
     versions: str,
+    log: LogSettings,
 ) -> RunContext:
     """The context of these units of a job, with only the images that they ask about."""
     points = sorted({unit.point for unit in units})
@@ -90,4 +94,5 @@ def make_context(
         memory=math.inf if memory is None else memory,
         modules=tuple(sorted({module for attack in attacks for module in attack.modules})),
         versions=versions,
+        log=log,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bnnray.attacks import Found
@@ -55,4 +55,13 @@ class NoSolver:
     reason: str
 
 
-Message = Begun | News | Ended | NoSolver
+@dataclass(frozen=True)
+class Said:
+    """From the slot: something for the log, at a level of Python's logging."""
+
+    level: int
+    event: str
+    fields: Mapping[str, str]
+
+
+Message = Begun | News | Ended | NoSolver | Said

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from bnnray.logs import Log
 from bnnray.processes import MemoryWatch, Process, format_bytes, watching
 from bnnray.solvers.interface import Backend, Limits, Progress, Report, Solution, T
 from bnnray.solvers.request import STOP, Request, measured
@@ -32,6 +33,8 @@ TRIES = 3
 
 MODULES = ("bnnray.solvers.serve", "bnnray.encodings", "highspy", "gurobipy")
 """What a nursery of such processes should load."""
+
+log = Log("solvers")
 
 
 class InProcess:
@@ -154,8 +157,10 @@ class _Talk:
             return replace(best, status=Status.MEMORY_LIMIT, message=message)
         if self._obituary:
             message = f"the solver's process {self._obituary}"
+            log.warning("solver_died", reason=message, stderr=self._process.last_words)
             return replace(best, status=Status.CRASHED, message=message)
         message = "killed: the solver ignored its time limit"
+        log.debug("solver_killed", reason=message)
         return replace(best, status=Status.KILLED, message=message)
 
     def _until_dead(self, request: Request) -> Iterator[Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from multiprocessing.connection import Connection
 
+from bnnray.processes import forget_words
 from bnnray.solvers.interface import Progress, Report, Solution
 from bnnray.solvers.request import STOP, Request, measured
 from bnnray.verdicts import Status
@@ -16,6 +18,7 @@ def serve(connection: Connection) -> None:
         while True:
             message = connection.recv()
             if message != STOP:  # else it came when the solve had just ended
+                forget_words()
                 connection.send(_answer(message, connection))
     except (EOFError, ConnectionError):
         return
@@ -31,11 +34,15 @@ def _answer(request: Request, connection: Connection) -> Solution | Exception:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or one that says the same where it cannot travel."""
+    """The error, or one that says the same where it cannot travel; with its traceback as a note,
+    as that of itself ends at the process."""
+    note = "in the solver's process:\n" + "".join(traceback.format_tb(error.__traceback__))
+    error.add_note(note)
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+        error.add_note(note)
     return error
 
 
