@@ -96,7 +96,8 @@ def _print_summary(result: RunResult) -> None:
     if result.failed:
         typer.echo(
             f"{result.failed} units failed; why: bnnray query {folder} "
-            "\"select key, message from results where status in ('crashed', 'licence')\""
+            "\"select key, message from results where status in ('crashed', 'licence')\"; "
+            f"all about one of them: bnnray show {folder} KEY"
         )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import faulthandler
 import io
 import os
+import re
 import sys
 
 LONGEST = 4000
@@ -15,6 +16,9 @@ MOST_BYTES = 2**20
 """More than a pipe holds: one read empties it."""
 
 STANDARD_ERROR = 2
+
+MODULES = re.compile(r"^Extension modules: .*$", re.MULTILINE)
+"""The last line of a stack: all that is loaded, which would leave no room for the stack."""
 
 
 class LastWords:
@@ -51,7 +55,8 @@ class LastWords:
     def read(self) -> str:
         """All that was written since the last time, or the end of it."""
         with contextlib.suppress(BlockingIOError):
-            return os.read(self._reader, MOST_BYTES).decode(errors="replace").strip()[-LONGEST:]
+            text = os.read(self._reader, MOST_BYTES).decode(errors="replace")
+            return MODULES.sub("", text).strip()[-LONGEST:]
         return ""
 
 
