@@ -83,7 +83,7 @@ class Place:
         node: where it is; empty if that can change.
         pool: SLOTS or GPU.
         slots: how many shards run in it at a time.
-        host: name of the machine, for people; empty where that is not known.
+        host: the node's name for people; empty if that can change.
     """
 
     name: str

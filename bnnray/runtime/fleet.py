@@ -37,10 +37,11 @@ log = Log("fleet")
 
 @dataclass(frozen=True)
 class Node:
-    """A node with a core: how many, and the name of its machine."""
+    """A node of the cluster: its id for Ray, its name for people, and its cores."""
 
-    cpus: int
+    id: str
     host: str
+    cpus: int
 
 
 @dataclass(eq=False)
@@ -129,13 +130,13 @@ class Fleet:
             if keeper.place.node and keeper.place.node not in nodes:
                 self._drop(name)
         have = {keeper.place.node for keeper in self._keepers.values()}
-        for node, found in nodes.items():
-            if node not in have:
-                self._add(SLOTS, max(1, found.cpus // self._cpus), node, found.host)
+        for node in nodes.values():
+            if node.id not in have:
+                self._add(node.id, SLOTS, max(1, node.cpus // self._cpus), node.host)
         if "" not in have and self._ray.cluster_resources().get("GPU", 0) >= 1:
-            self._add(GPU, 1, "", "")
+            self._add("", GPU, 1, "")
 
-    def _add(self, pool: str, slots: int, node: str, host: str) -> None:
+    def _add(self, node: str, pool: str, slots: int, host: str) -> None:
         place = Place(f"keeper-{next(self._numbers)}", node, pool, slots, host)
         keeper = Member(place, self._make(slots, node, int(pool == GPU)), None)
         keeper.ask()
@@ -177,7 +178,9 @@ class Fleet:
     def _nodes(self) -> Mapping[str, Node]:
         """The nodes that are there and have a core, by their ids."""
         return {
-            node["NodeID"]: Node(int(node["Resources"]["CPU"]), node["NodeManagerHostname"])
+            node["NodeID"]: Node(
+                node["NodeID"], node["NodeManagerHostname"], int(node["Resources"]["CPU"])
+            )
             for node in self._ray.nodes()
             if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
         }

@@ -78,13 +78,7 @@ class Slot:
                     return ShardDone(shard, records, str(error), begun=_keys(records))
                 except _Died as death:
                     begun = _keys(records) | {unit.key for unit in left}
-                    log.warning(
-                        "slot_died",
-                        **_about(left),
-                        attempt=shard.attempt,
-                        reason=death,
-                        stderr=death.last_words or None,
-                    )
+                    _log_death(left, shard.attempt, death)
                     return ShardDone(shard, records, str(death), begun=begun)
                 except BaseException:
                     self._end()  # it may have more to say about these units
@@ -162,6 +156,11 @@ def _about(units: Sequence[Unit]) -> dict[str, Any]:
         f"point{several}": ",".join(str(unit.point) for unit in units),
         "epsilon": float(first.threat.epsilon),
     }
+
+
+def _log_death(units: Sequence[Unit], attempt: int, death: _Died) -> None:
+    words = death.last_words or None
+    log.warning("slot_died", **_about(units), attempt=attempt, reason=death, stderr=words)
 
 
 def _log_end(record: Record) -> None:
