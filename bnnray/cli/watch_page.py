@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -99,12 +100,13 @@ def _counts(found: RunStatus) -> list[str]:
 
 
 def _times(found: RunStatus) -> list[str]:
-    driver = found.driver
+    if found.state != "running":
+        return []
     said = eta_words(found)
-    if driver is not None and driver.since is not None and found.state == "running":
-        begun = datetime.fromisoformat(driver.since).astimezone(UTC).replace(tzinfo=None)
-        said.append(f"{duration(max(0.0, (found.at - begun).total_seconds()))} so far")
-    if found.state == "running" and found.listed:
+    with suppress(ValueError):  # of a lease that is foreign, or has been edited
+        begun = datetime.fromisoformat(str(found.driver and found.driver.since))
+        said.append(f"{_between(begun.astimezone(UTC).replace(tzinfo=None), found.at)} so far")
+    if found.listed:
         said.append(f"{found.per_minute.recent:.1f} units a minute")
     return said
 
@@ -231,4 +233,8 @@ def _failures(found: RunStatus, width: int) -> list[Text]:
 
 
 def _ago(then: datetime, now: datetime) -> str:
-    return f"{duration(max(0.0, (now - then).total_seconds()))} ago"
+    return f"{_between(then, now)} ago"
+
+
+def _between(then: datetime, now: datetime) -> str:
+    return duration(max(0.0, (now - then).total_seconds()))

@@ -147,6 +147,8 @@ def test_before_the_units_are_listed_and_when_nobody_is_there():
         "no units listed yet: networks are trained first",
         "40 min so far",
     ]
+    strange = replace(FULL, driver=replace(FULL.driver, since="yesterday"))
+    assert "so far" not in "\n".join(page(strange, 80, 24))
     alone = replace(FULL, state=RunState.STOPPED, driver=None, now=None, eta_seconds=None)
     text = "\n".join(page(alone, 80, 24))
     assert "nobody runs it" in text
