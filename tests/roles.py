@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import time
 from multiprocessing.connection import Connection
 
-from bnnray.processes import Process
+from bnnray.processes import Process, forget_words
 
 
 def echo(connection: Connection, word: str) -> None:
     """Says its word and its threads' limit; obeys "exit", "fail", "spin" and "return"."""
     while True:
         match connection.recv():
+            case "forget":
+                forget_words()
+                connection.send("forgotten")
             case "exit":
                 os._exit(7)
             case "fail":
-                raise ValueError("never seen")
+                raise ValueError("as told")
+            case "abort":
+                ctypes.CDLL(None).write(2, b"bad luck\n", 9)
+                os.abort()
             case "segfault":
                 ctypes.string_at(0)
             case "hang up":
                 connection.close()
                 time.sleep(3600)
             case "flood":
+                library = ctypes.CDLL(None)
                 for _ in range(1000):
-                    os.write(1, b"x" * 100_000)
-                    os.write(2, b"x" * 100_000)
+                    for output in (1, 2):
+                        library.write(output, b"x" * 100_000, 100_000)
+                    print("x" * 100_000, file=sys.stderr)
                 connection.send("flooded")
             case "spin":
                 hold_the_interpreter()

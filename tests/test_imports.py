@@ -16,6 +16,7 @@ ROOT = Path(bnnray.__file__).parent
 ORDER = [
     "errors",
     "files",
+    "logs",
     "processes",
     "verdicts",
     "network",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bnnray.attacks.base import Attack, Found, Task, failed
+from bnnray.attacks.base import Attack, Found, Task, failed, why_failed
 from bnnray.attacks.cascade import Cascade, CascadeSettings
 from bnnray.attacks.exact import Exact, ExactSettings
 from bnnray.attacks.iprop import Iprop, IpropSettings
@@ -73,4 +73,5 @@ __all__ = [
     "failed",
     "flip_all",
     "make_attack",
+    "why_failed",
 ]

@@ -17,11 +17,13 @@ from typing import ClassVar, Generic, TypeVar
 from bnnray.attacks.search import Effort, Listener, Nobody, Outcome, Search
 from bnnray.attacks.settings import AttackSettings
 from bnnray.errors import LicenceError, LicenceWait, ProcessError
+from bnnray.logs import Log
 from bnnray.solvers import InProcess, Solver
 from bnnray.threat import Norm, Question, Witness
 from bnnray.verdicts import Proof, Replay, Status, Verdict
 
 S = TypeVar("S", bound=AttackSettings)
+log = Log("attacks")
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,11 +179,12 @@ def _nothing_asked() -> Outcome:
 
 
 def why_failed(error: Exception) -> tuple[Status, str]:
-    """The status and the message of a search that ended by an error."""
+    """The status and the message of a search that ended by an error; the log gets the traceback."""
     if isinstance(error, LicenceError):
         return Status.LICENCE, str(error)
     if isinstance(error, MemoryError):
         return Status.MEMORY_LIMIT, "the search found no more memory"
+    log.warning("search_raised", traceback="".join(traceback.format_exception(error)))
     place = traceback.extract_tb(error.__traceback__)[-1]
     return Status.CRASHED, f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
 

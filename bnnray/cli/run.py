@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from bnnray.runtime import RunResult
 
 RerunChoice = Literal["never", "failed", "unknown", "limit", "all"]
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning"]
 EXAMPLE_SQL = "select attack, verdict, count(*) from results group by all"
 
 
@@ -41,6 +43,12 @@ def run(
         int, typer.Option(min=1, help="Begin with as few when the wait is over.")
     ] = 1,
     node_wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for nodes.")] = 300.0,
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="BNNRAY_LOG_FORMAT", help="Of the lines in logs/.")
+    ] = "text",
+    log_level: Annotated[
+        LogLevel, typer.Option(envvar="BNNRAY_LOG_LEVEL", help="debug also logs every unit.")
+    ] = "info",
 ) -> None:
     """Run a job; the same command again does what is left.
 
@@ -62,6 +70,8 @@ def run(
         grace=grace,
         rerun=Rerun(rerun),
         nodes=NodeWait(nodes, min_nodes, node_wait),
+        log_format=log_format,
+        log_level=log_level,
     )
     with RunBars() as bars:
         result = run_job(loaded.job, options, bars)
@@ -86,7 +96,8 @@ def _print_summary(result: RunResult) -> None:
     if result.failed:
         typer.echo(
             f"{result.failed} units failed; why: bnnray query {folder} "
-            "\"select key, message from results where status in ('crashed', 'licence')\""
+            "\"select key, message from results where status in ('crashed', 'licence')\"; "
+            f"all about one of them: bnnray show {folder} KEY"
         )
 
 

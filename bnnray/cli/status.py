@@ -16,14 +16,13 @@ import typer
 from bnnray.cli.options import DEFAULT_RUNS, RunName, RunsDir
 from bnnray.cli.output import PIPED_WIDTH
 from bnnray.cli.warn import LEFT_OUT, warn_of_damaged
+from bnnray.cli.words import SILENT_SECONDS, count_words, driver_words
 
 if TYPE_CHECKING:
     from bnnray.report import AttackStatus, RunStatus
     from bnnray.submit import SlurmJob
 
 SLURM_SECONDS = 20.0
-SILENT_SECONDS = 60.0
-"""A living driver has given a sign by then."""
 
 
 def status(
@@ -98,10 +97,23 @@ def _repeat(look: Callable[[], Look], interval: float, show: Callable[[Look], No
 
 
 def _redraw(look: Callable[[], Look], interval: float) -> None:
+    from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
-    with Live(auto_refresh=False) as live:
-        _repeat(look, interval, lambda found: live.update(_page(found), refresh=True))
+    from bnnray.cli.watch_page import watch_page
+
+    console = Console()
+    plain = not console.encoding.startswith("utf")
+
+    def show(found: Look) -> None:
+        slurm = str(found.job) if found.job else ""
+        size = console.size
+        lines = watch_page(found.status, slurm, size.width, size.height - 1, plain=plain)
+        live.update(Text("\n").join(lines), refresh=True)
+
+    with Live(console=console, auto_refresh=False) as live:
+        _repeat(look, interval, show)
 
 
 def _is_over(found: RunStatus) -> bool:
@@ -124,7 +136,7 @@ def _print_table(found: Look) -> None:
 def _print_line(look: Look) -> None:
     found = look.status
     job = f"; {look.job}" if look.job else ""
-    print(f"{found.run}: {_driver(found)}; {_counts(found)}{job}", flush=True)
+    print(f"{found.run}: {driver_words(found)}; {count_words(found)}{job}", flush=True)
 
 
 def _page(look: Look) -> Any:
@@ -132,7 +144,7 @@ def _page(look: Look) -> Any:
     from rich.text import Text
 
     found = look.status
-    parts = [Text(f"{found.run}: {_driver(found)}", style="bold"), Text(_counts(found))]
+    parts = [Text(f"{found.run}: {driver_words(found)}", style="bold"), Text(count_words(found))]
     if look.job is not None:
         parts += [Text(str(look.job))]
     if found.attacks:
@@ -172,36 +184,6 @@ def _cells(attack: AttackStatus) -> list[str]:
     ]
 
 
-def _driver(found: RunStatus) -> str:
-    driver = found.driver
-    if driver is None:
-        return "done" if found.state == "done" else "nobody runs it"
-    if driver.dead:
-        return f"{driver.holder} died; the same bnnray run goes on"
-    age = driver.seconds_since_sign_of_life
-    sign = f"last sign of life {duration(age)} ago"
-    if age > SILENT_SECONDS:
-        sign += ", it may be dead"
-    return f"run by {driver.holder} ({sign})"
-
-
-def _counts(found: RunStatus) -> str:
-    if not found.listed:
-        return "no units listed yet: networks are trained first"
-    text = f"{found.done} of {found.total} units done, {found.left} left, {found.failed} failed"
-    causes = [("crashed", found.crashed), ("without a licence", found.licence)]
-    said = ", ".join(f"{count} {name}" for name, count in causes if count)
-    if said:
-        text += f" ({said})"
-    if found.bad_witness:
-        text += f", {found.bad_witness} with a bad witness"
-    if found.state == "running" and found.left:
-        text += f"; {found.per_minute.recent:.1f} a minute"
-    if found.eta_seconds is not None:
-        text += f", about {duration(found.eta_seconds)} to go"
-    return text
-
-
 def _errors(found: RunStatus) -> list[Any]:
     from rich.text import Text
 
@@ -210,12 +192,3 @@ def _errors(found: RunStatus) -> list[Any]:
         what = f"{e.attack} on {e.model}, point {e.point}: {e.status}: {e.message or 'no reason'}"
         lines.append(Text(f"  {what} (key {e.key})"))
     return lines
-
-
-def duration(seconds: float) -> str:
-    """A time in words, such as "5 min"."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bnnray.cli.options import DEFAULT_RUNS, DataDir, Overrides, RunsDir
-from bnnray.cli.status import duration
+from bnnray.cli.words import duration
 
 if TYPE_CHECKING:
     from bnnray.submit import Checked, Plan, SlurmJob, Submitted

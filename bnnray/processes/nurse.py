@@ -12,20 +12,22 @@ import shutil
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from bnnray.processes.last_words import LastWords
 from bnnray.processes.nursery import READY
-from bnnray.processes.requests import Kill, Start, Status, limit_blocking
+from bnnray.processes.requests import Death, Kill, Start, Status, limit_blocking
 
 BACKLOG = 512
 REQUEST_SECONDS = 2.0
 """How long a request may take that has begun; the nursery answers one at a time."""
 
 REMEMBERED = 1000
-"""Exit statuses that nobody asked for; more are forgotten, the oldest first."""
+"""Deaths that nobody asked for; more are forgotten, the oldest first."""
 
 
 class Nurse:
@@ -36,7 +38,7 @@ class Nurse:
         self._children: dict[int, _Child] = {}
         # from a random one on, as a nursery that replaces another must not know its numbers
         self._numbers = itertools.count(secrets.randbits(60))
-        self._statuses: dict[int, int] = {}
+        self._deaths: dict[int, Death] = {}
         self._woken, self._waker = socket.socketpair()
         self._libc = ctypes.CDLL(None)
 
@@ -76,24 +78,27 @@ class Nurse:
             case Kill(number):
                 self._kill(number)
             case Status(number):
-                connection.send(self._statuses.get(number))
+                connection.send(self._deaths.get(number))
 
     def _start(self, connection: Connection, end: socket.socket, request: Start) -> None:
-        nurse, number = os.getpid(), next(self._numbers)
+        nurse, number, words = os.getpid(), next(self._numbers), LastWords()
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                self._become(nurse)
+                self._become(nurse, words)
                 end.close()  # the connection is a copy of it, and must be the only one
                 connection.send((os.getpid(), number))
                 request.role(connection, *request.arguments)
                 code = 0
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(code)
-        self._children[pid] = _Child(number, request.owner)
+        words.leave()
+        self._children[pid] = _Child(number, request.owner, words)
 
-    def _become(self, nurse: int) -> None:
+    def _become(self, nurse: int, words: LastWords) -> None:
         """Leaves everything of the nursery behind, and dies with it."""
         if sys.platform == "linux":
             pr_set_pdeathsig = 1
@@ -104,9 +109,12 @@ class Nurse:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for ours in (self._listener, self._woken, self._waker):
             ours.close()
+        for sibling in self._children.values():
+            sibling.words.close()
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for standard in (0, 1, 2):  # a solver that floods its output fills no disk
+        for standard in (0, 1):  # a solver that floods its output fills no disk
             os.dup2(nowhere, standard)
+        words.take()
 
     def _kill(self, number: int) -> None:
         for pid, child in self._children.items():
@@ -118,19 +126,24 @@ class Nurse:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            self._statuses[self._children.pop(pid).number] = status
-            while len(self._statuses) > REMEMBERED:
-                del self._statuses[next(iter(self._statuses))]
+            self._note(self._children.pop(pid), status)
             for orphan in [p for p, child in self._children.items() if child.owner == pid]:
                 os.kill(orphan, signal.SIGKILL)
+
+    def _note(self, child: _Child, status: int) -> None:
+        self._deaths[child.number] = Death(status, child.words.read())
+        child.words.close()
+        while len(self._deaths) > REMEMBERED:
+            del self._deaths[next(iter(self._deaths))]
 
 
 @dataclass(frozen=True)
 class _Child:
-    """A forked process: its number, and the process id of who asked for it."""
+    """A forked process: its number, the process id of who asked for it, and what it says."""
 
     number: int
     owner: int
+    words: LastWords
 
 
 def main(address: str, modules: Sequence[str]) -> None:

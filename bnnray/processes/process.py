@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bnnray.errors import ProcessError
-from bnnray.processes.requests import TALK_SECONDS, Kill, Role, Start, Status, connect
+from bnnray.processes.requests import TALK_SECONDS, Death, Kill, Role, Start, Status, connect
 
 START_SECONDS = 60.0
 STATUS_SECONDS = 1.0
@@ -32,6 +32,7 @@ class Process:
 
     Attributes:
         connection: to talk with it.
+        last_words: the end of what it wrote to standard error, once it has an obituary.
 
     Raises:
         ProcessError: the nursery does not answer, or the process does not start.
@@ -39,6 +40,7 @@ class Process:
 
     def __init__(self, nursery: str, role: Role, *arguments: Any) -> None:
         self._nursery = nursery
+        self.last_words = ""
         try:
             self.connection = connect(nursery, TALK_SECONDS)
             self.connection.send(Start(role, arguments, os.getpid()))
@@ -72,9 +74,10 @@ class Process:
 
     def obituary(self) -> str:
         """How it ended, as the rest of a sentence that begins with its name."""
-        status = self._status()
-        if status is None:
+        death = self._death()
+        if death is None:
             return "hung up and was killed"
+        status, self.last_words = death.status, death.words
         if os.WIFSIGNALED(status):
             return f"was ended by {signal.Signals(os.WTERMSIG(status)).name}"
         return f"ended with exit code {os.WEXITSTATUS(status)}"
@@ -89,17 +92,17 @@ class Process:
     def _ask(self) -> Connection:
         return connect(self._nursery, REQUEST_SECONDS)
 
-    def _status(self) -> int | None:
+    def _death(self) -> Death | None:
         deadline = time.monotonic() + STATUS_SECONDS
         while time.monotonic() < deadline:
             try:
                 with self._ask() as nursery:
                     nursery.send(Status(self._number))
-                    status: int | None = nursery.recv()
+                    death: Death | None = nursery.recv()
             except (EOFError, OSError):
                 return None
-            if status is not None:
-                return status
+            if death is not None:
+                return death
             time.sleep(0.01)
         self.kill()
         return None

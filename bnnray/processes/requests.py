@@ -46,9 +46,22 @@ class Kill:
 
 @dataclass(frozen=True)
 class Status:
-    """Asks for the exit status of a process; None while it runs or if it is not known."""
+    """Asks how a process ended; None while it runs or if it is not known."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a process ended.
+
+    Args:
+        status: as the system gives it.
+        words: the last that it wrote to standard error.
+    """
+
+    status: int
+    words: str
 
 
 def connect(address: str, seconds: float = TALK_SECONDS) -> Connection:

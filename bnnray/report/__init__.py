@@ -11,6 +11,7 @@ from bnnray.report.show import PointAnswer, point_answers, point_pictures
 from bnnray.report.statistics import WORST_CASE, AttackStatistics, Rate
 from bnnray.report.status import AttackStatus, RunState, RunStatus, run_status
 from bnnray.report.summary import SummaryRow, summarize
+from bnnray.report.unit import UnitStory, is_key, unit_story
 from bnnray.report.wilson import wilson
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "RunStatus",
     "Scope",
     "SummaryRow",
+    "UnitStory",
     "compare",
     "draw_pictures",
     "export_csv",
     "export_npz",
+    "is_key",
     "list_runs",
     "make_picture",
     "make_report",
@@ -42,5 +45,6 @@ __all__ = [
     "run_status",
     "statistics",
     "summarize",
+    "unit_story",
     "wilson",
 ]

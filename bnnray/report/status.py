@@ -7,63 +7,21 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from bnnray.report.settled import STATE
+from bnnray.report.tally import (
+    NEWEST,
+    RECENT_SECONDS,
+    Rates,
+    Tally,
+    eta,
+    rates,
+    slowness_of,
+    tally_sql,
+)
 from bnnray.results import Problem, RunFolder, queries
 from bnnray.results.lease import SeenLease, is_dead, read_lease
-
-RECENT_SECONDS = 300.0
-"""What counts as the current rate."""
-
-FEWEST = 5
-"""Rows that a rate needs to stand for more than chance."""
-
-ERRORS = 5
-
-UNITS = r"""
-with planned as (
-    select key, attack, time_limit, memory_limit_bytes, row_number() over () as place from units
-), joined as (
-    select u.*, r.* exclude (key, attack, time_limit, memory_limit_bytes),
-           {state} as state,
-           coalesce(r.finished_at > '{since}'::timestamp, false) as recent
-    from planned u left join (
-        select key, attack, model, point, time_limit, memory_limit_bytes, status, message,
-               flipped, proof, seconds, started_at, finished_at,
-               seconds / greatest(1, coalesce(batch_size, 1)) as share
-        from results
-    ) r using (key)
-), means as (
-    select attack, avg(seconds) as mean, avg(share) as mean_share, count(*) >= {fewest} as known
-    from joined where state = 'done' group by attack
-), expected as (
-    select *, least(time_limit, if(known, mean, time_limit)) as wait,
-           least(time_limit, if(known, mean_share, time_limit)) as work
-    from joined left join means using (attack)
-)
-select attack, count(*),
-       count(*) filter (state = 'done'), count(*) filter (state = 'failed'),
-       count(*) filter (status = 'crashed'), count(*) filter (status = 'licence'),
-       count(*) filter (status = 'bad_witness'),
-       count(*) filter (flipped), count(*) filter (proof <> 'none'), any_value(mean),
-       coalesce(sum(work) filter (state = 'left'), 0),
-       coalesce(max(wait) filter (state = 'left'), 0),
-       count(finished_at), coalesce(sum(share), 0), min(started_at), max(finished_at),
-       count(*) filter (recent), coalesce(sum(share) filter (recent), 0),
-       min(started_at) filter (recent),
-       max_by(
-           {{
-               'key': key, 'attack': attack, 'model': model, 'point': point, 'status': status,
-               'message': trim(regexp_replace(coalesce(message, ''), '\s+', ' ', 'g')),
-               'finished_at': finished_at
-           }},
-           finished_at, {errors}
-       ) filter (state = 'failed')
-from expected
-group by attack
-order by min(place)
-"""
+from bnnray.results.now import Now, read_now
 
 ARCHIVED = "select count(*) from archived"
 
@@ -83,19 +41,6 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Finished units a minute.
-
-    Args:
-        recent: over the last 5 minutes, or since the first unit of them began.
-        whole: from the first unit's start to the last one's end, pauses included.
-    """
-
-    recent: float
-    whole: float
-
-
-@dataclass(frozen=True)
 class AttackStatus:
     """How far one attack is.
 
@@ -109,6 +54,8 @@ class AttackStatus:
         proofs: with a proof.
         mean_seconds: wall time of a unit that is done; None before the first.
         per_minute: how fast.
+        eta_seconds: its share of the run's; those of all attacks add up to the time that the
+            units left take if no slot has to wait for another in the end.
     """
 
     attack: str
@@ -122,6 +69,7 @@ class AttackStatus:
     proofs: int
     mean_seconds: float | None
     per_minute: Rates
+    eta_seconds: float | None
 
     @property
     def left(self) -> int:
@@ -164,12 +112,29 @@ class FailedUnit:
 
 
 @dataclass(frozen=True)
+class Flip:
+    """A unit with a replayed flip."""
+
+    key: str
+    attack: str
+    model: str
+    point: int
+    epsilon: float
+    objective: float | None
+    finished_at: datetime
+
+
+E = TypeVar("E", Flip, FailedUnit)
+
+
+@dataclass(frozen=True)
 class RunStatus:
     """How far a run is.
 
     Args:
         run: name of the folder.
         folder: its path.
+        at: when this was so, in UTC.
         state: whether somebody works on it.
         listed: whether the units are listed yet, in a file that can be read; a run trains its
             networks first.
@@ -177,16 +142,20 @@ class RunStatus:
         crashed, licence, bad_witness: units whose row has that status.
         archived_rows: rows that the run put aside.
         per_minute: how fast, all attacks together.
-        eta_seconds: until the units left are done, see :func:`eta_seconds`; None without a driver
-            or a rate.
+        eta_seconds: until the units left are done, see :func:`bnnray.report.tally.eta`; None
+            without a driver or a rate.
+        eta_range: the least and the most of that, with a confidence of 95 %.
         driver: who holds the folder; None for nobody.
+        now: what the driver does; None where it does not say.
         attacks: in the order of the job.
+        flips: the newest units with a flip, the newest first.
         errors: the newest failed units, the newest first.
         problems: files that are left out.
     """
 
     run: str
     folder: str
+    at: datetime
     state: RunState
     listed: bool
     total: int
@@ -199,8 +168,11 @@ class RunStatus:
     archived_rows: int
     per_minute: Rates
     eta_seconds: float | None
+    eta_range: tuple[float, float] | None
     driver: DriverStatus | None
+    now: Now | None
     attacks: tuple[AttackStatus, ...]
+    flips: tuple[Flip, ...]
     errors: tuple[FailedUnit, ...]
     problems: tuple[Problem, ...]
 
@@ -215,8 +187,9 @@ class RunStatus:
         found["problems"] = [{"path": str(p.path), "reason": p.reason} for p in self.problems]
         for attack, shown in zip(self.attacks, found["attacks"], strict=True):
             shown["left"] = attack.left
-        for error in found["errors"]:
-            error["finished_at"] = error["finished_at"].isoformat(timespec="seconds")
+        found["at"] = self.at.isoformat(timespec="seconds")
+        for ended in (*found["flips"], *found["errors"]):
+            ended["finished_at"] = ended["finished_at"].isoformat(timespec="seconds")
         return found
 
 
@@ -232,17 +205,20 @@ def run_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
     """
     now = now or datetime.now(UTC).replace(tzinfo=None)
     since = now - timedelta(seconds=RECENT_SECONDS)
-    sql = UNITS.format(state=STATE, since=since.isoformat(), fewest=FEWEST, errors=ERRORS)
-    units, archived = queries(run, [sql, ARCHIVED])
-    tallies = [_Tally(*row) for row in units.rows]
-    attacks = tuple(tally.status(now, since) for tally in tallies)
+    units, archived = queries(run, [tally_sql(since), ARCHIVED])
+    tallies = [Tally(*row) for row in units.rows]
     driver = _driver(read_lease(run.path))
-    left = sum(a.left for a in attacks)
-    failed = sum(a.failed for a in attacks)
-    state = _state(driver, all_done=bool(attacks) and not left + failed)
+    left = sum(t.left for t in tallies)
+    failed = sum(t.failed for t in tallies)
+    state = _state(driver, all_done=bool(tallies) and not left + failed)
+    running = state is RunState.RUNNING
+    slowness = slowness_of(tallies, now, since) if running and left else None
+    expected = eta(tallies, slowness)
+    attacks = tuple(_attack(tally, now, since, slowness) for tally in tallies)
     return RunStatus(
         run=run.path.resolve().name,
         folder=os.fspath(run.path),
+        at=now,
         state=state,
         listed=run.units.exists() and run.units not in [p.path for p in units.problems],
         total=sum(a.total for a in attacks),
@@ -253,107 +229,33 @@ def run_status(run: RunFolder, now: datetime | None = None) -> RunStatus:
         licence=sum(a.licence for a in attacks),
         bad_witness=sum(a.bad_witness for a in attacks),
         archived_rows=int(archived.rows[0][0]),
-        per_minute=_rates(tallies, now, since),
-        eta_seconds=eta_seconds(tallies, now, since)
-        if state is RunState.RUNNING and left
-        else None,
+        per_minute=rates(tallies, now, since),
+        eta_seconds=expected.seconds if expected else None,
+        eta_range=(expected.low, expected.high) if expected else None,
         driver=driver,
+        now=read_now(run.path) if running else None,
         attacks=attacks,
-        errors=_newest(tallies),
+        flips=_newest([Flip(**flip) for t in tallies for flip in t.newest_flips or ()]),
+        errors=_newest([FailedUnit(**f) for t in tallies for f in t.failures or ()]),
         problems=units.problems,
     )
 
 
-@dataclass(frozen=True)
-class _Tally:
-    """Sums over the units of an attack, in the order of the query.
-
-    Args:
-        work: slot-seconds that the units left may take; ``longest`` the wall time of one of them.
-        rows, seconds, begun, ended: finished units, their slot-seconds, and when they ran.
-        recent_rows, recent_seconds, recent_begun: of those that finished lately.
-        failures: the newest failed units.
-    """
-
-    attack: str
-    total: int
-    done: int
-    failed: int
-    crashed: int
-    licence: int
-    bad_witness: int
-    flips: int
-    proofs: int
-    mean: float | None
-    work: float
-    longest: float
-    rows: int
-    seconds: float
-    begun: datetime | None
-    ended: datetime | None
-    recent_rows: int
-    recent_seconds: float
-    recent_begun: datetime | None
-    failures: list[dict[str, Any]] | None
-
-    def status(self, now: datetime, since: datetime) -> AttackStatus:
-        return AttackStatus(
-            attack=self.attack,
-            total=self.total,
-            done=self.done,
-            failed=self.failed,
-            crashed=self.crashed,
-            licence=self.licence,
-            bad_witness=self.bad_witness,
-            flips=self.flips,
-            proofs=self.proofs,
-            mean_seconds=self.mean,
-            per_minute=_rates([self], now, since),
-        )
-
-
-def eta_seconds(tallies: list[_Tally], now: datetime, since: datetime) -> float | None:
-    """Seconds until the units left are done, as well as the finished ones tell.
-
-    A unit left is taken to need the mean seconds of its attack's finished units, at most its time
-    limit, and its time limit while fewer than 5 are finished. The sum of that is divided by how
-    many such seconds the run gets done a second: over the units that finished in the last 5
-    minutes, or over the whole run where these are fewer than 5. Units that were searched together
-    share their seconds. No less than what the slowest unit left needs.
-
-    Returns:
-        None where nothing has finished yet.
-    """
-    work = sum(t.work for t in tallies)
-    recent = sum(t.recent_rows for t in tallies) >= FEWEST
-    done = sum(t.recent_seconds if recent else t.seconds for t in tallies)
-    span = _recent_span(tallies, now, since) if recent else _whole_span(tallies)
-    if not done or not span:
-        return None
-    return max([work * span / done, *(t.longest for t in tallies)])
-
-
-def _rates(tallies: list[_Tally], now: datetime, since: datetime) -> Rates:
-    recent, whole = sum(t.recent_rows for t in tallies), sum(t.rows for t in tallies)
-    return Rates(
-        recent=_per_minute(recent, _recent_span(tallies, now, since)),
-        whole=_per_minute(whole, _whole_span(tallies)),
+def _attack(tally: Tally, now: datetime, since: datetime, slowness: float | None) -> AttackStatus:
+    return AttackStatus(
+        attack=tally.attack,
+        total=tally.total,
+        done=tally.done,
+        failed=tally.failed,
+        crashed=tally.crashed,
+        licence=tally.licence,
+        bad_witness=tally.bad_witness,
+        flips=tally.flips,
+        proofs=tally.proofs,
+        mean_seconds=tally.mean,
+        per_minute=rates([tally], now, since),
+        eta_seconds=None if slowness is None else slowness * tally.work,
     )
-
-
-def _per_minute(count: int, seconds: float) -> float:
-    return 60.0 * count / seconds if seconds else 0.0
-
-
-def _recent_span(tallies: list[_Tally], now: datetime, since: datetime) -> float:
-    begun = [t.recent_begun for t in tallies if t.recent_begun is not None]
-    return max(1.0, (now - max(since, min(begun))).total_seconds()) if begun else 0.0
-
-
-def _whole_span(tallies: list[_Tally]) -> float:
-    begun = [t.begun for t in tallies if t.begun is not None]
-    ended = [t.ended for t in tallies if t.ended is not None]
-    return max(1.0, (max(ended) - min(begun)).total_seconds()) if begun and ended else 0.0
 
 
 def _state(driver: DriverStatus | None, *, all_done: bool) -> RunState:
@@ -379,6 +281,5 @@ def _driver(seen: SeenLease | None) -> DriverStatus | None:
     )
 
 
-def _newest(tallies: list[_Tally]) -> tuple[FailedUnit, ...]:
-    failed = [FailedUnit(**found) for tally in tallies for found in tally.failures or ()]
-    return tuple(sorted(failed, key=lambda f: f.finished_at, reverse=True)[:ERRORS])
+def _newest(units: list[E]) -> tuple[E, ...]:
+    return tuple(sorted(units, key=lambda unit: unit.finished_at, reverse=True)[:NEWEST])

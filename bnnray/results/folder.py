@@ -10,6 +10,7 @@ from typing import Any
 
 from bnnray.errors import RunFolderError, StorageError
 from bnnray.files import write_file
+from bnnray.logs import FOLDER
 from bnnray.results.lease import LEASE
 from bnnray.results.parts import Place
 from bnnray.results.schema import PARTED
@@ -126,7 +127,7 @@ def is_unfinished(path: Path) -> bool:
 
 def _is_passing(path: Path) -> bool:
     """What may be there before run.json is."""
-    return LEASE in path.name or is_unfinished(path)
+    return LEASE in path.name or path.name == FOLDER or is_unfinished(path)
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:

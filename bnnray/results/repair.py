@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bnnray.errors import StorageError
+from bnnray.logs import FOLDER
 from bnnray.results.folder import RunFolder, is_unfinished
 from bnnray.results.parts import Place, Problem, sound_parts
 from bnnray.results.reading import damaged_parts
@@ -35,7 +36,7 @@ def repair(run: RunFolder) -> list[Problem]:
 
 def _unfinished(run: RunFolder, places: list[Place]) -> list[Path]:
     """As :func:`bnnray.files.write_file` names them; the lease beside the own files is not ours."""
-    folders = [run.models, *(place.folder for place in places)]
+    folders = [run.models, run.path / FOLDER, *(place.folder for place in places)]
     found = [path for folder in folders for path in folder.glob(".*.tmp")]
     return found + [path for path in run.path.glob(".*.tmp") if is_unfinished(path)]
 

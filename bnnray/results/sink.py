@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from bnnray.logs import Log
 from bnnray.results.batches import Batch, Buffer, Record, write_batch
+
+log = Log("results")
 
 
 class Sink(Protocol):
@@ -76,7 +79,7 @@ class ParquetSink:
         self._unwritten += self._buffer.take()
         while self._unwritten:
             write_batch(self._folder, self._unwritten[0].id, self._unwritten[0].records)
-            self._unwritten.popleft()
+            log.debug("rows_written", rows=len(self._unwritten.popleft().records))
 
     @property
     def unwritten(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bnnray.errors import LicenceTaken, SetupError
+from bnnray.logs import attach
 from bnnray.models import EpochRecord, Model, train_model
 from bnnray.results import Record, write_batch
 from bnnray.runtime.cluster import Shard, TrainRequest
@@ -56,6 +57,8 @@ class KeeperActor:
         """The keeper, made by the first call; none during a drain."""
         with self._lock:
             if self._keeper is None and not self._draining:
+                if context.log is not None:
+                    attach(context.log, "keeper")
                 self._keeper = Keeper(context, self._slots)
             return self._keeper
 

@@ -86,12 +86,14 @@ class Place:
         node: where it is; empty if that can change.
         pool: SLOTS or GPU.
         slots: how many shards run in it at a time.
+        host: the node's name for people; empty if that can change.
     """
 
     name: str
     node: str
     pool: str
     slots: int
+    host: str = ""
 
 
 class Cluster(Protocol):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from bnnray.attacks import make_attack
 from bnnray.datasets import Dataset
 from bnnray.job import Job, Unit
+from bnnray.logs import LogSettings
 from bnnray.network import IntArray, Network
 from bnnray.solvers import LicenceUse
 from bnnray.threat import Question
@@ -31,6 +32,7 @@ class RunContext:
         modules: what the attacks need loaded.
         versions: of the software, JSON, for every row.
         licence: what slots do about Gurobi's.
+        log: where keepers say what happens; None for nowhere.
     """
 
     job: str
@@ -46,6 +48,7 @@ class RunContext:
     modules: tuple[str, ...]
     versions: str
     licence: LicenceUse = field(default_factory=LicenceUse)
+    log: LogSettings | None = None
 
     def about(self, units: Sequence[Unit]) -> RunContext:
         """The same for these units only, and without networks if there are units."""
@@ -75,6 +78,7 @@ def make_context(
     networks: Mapping[str, Network],
     units: Sequence[Unit],
     versions: str,
+    log: LogSettings,
 ) -> RunContext:
     """The context of these units of a job, with only the images that they ask about."""
     points = sorted({unit.point for unit in units})
@@ -94,4 +98,5 @@ def make_context(
         modules=tuple(sorted({module for attack in attacks for module in attack.modules})),
         versions=versions,
         licence=job.resources.licence,
+        log=log,
     )

@@ -10,18 +10,23 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bnnray.job import Unit
+from bnnray.logs import Log
 from bnnray.results import Record, Sink
 from bnnray.runtime.account import SlotAccount, SlotUse
 from bnnray.runtime.cluster import GPU, Cluster, Place, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
+from bnnray.runtime.in_flight import InFlight
 from bnnray.runtime.licences import Licences
+from bnnray.runtime.now_file import NowFile
 from bnnray.runtime.records import gave_up
 from bnnray.runtime.sickness import Sickness
 from bnnray.runtime.waiting import ATTEMPTS, Offer, Ticket, Waiting
 from bnnray.verdicts import FAILED, Status
 
 TICK_SECONDS = 0.2
+
+log = Log("driver")
 
 
 class RecordListener(Protocol):
@@ -62,6 +67,7 @@ class Driver:
         context: of the run.
         on_records: is told of finished units.
         licences: that its units may hold; any number unless given.
+        now: tells whoever watches what runs; None where nobody does.
     """
 
     def __init__(
@@ -71,13 +77,16 @@ class Driver:
         context: RunContext,
         on_records: RecordListener,
         licences: Licences | None = None,
+        now: NowFile | None = None,
     ) -> None:
         self._cluster = cluster
         self._sink = sink
         self._context = context
         self._on_records = on_records
+        self._now = now
         self._waiting = Waiting(())
         self._running: dict[Shard, tuple[Ticket, Place]] = {}
+        self._in_flight = InFlight()
         self._load: Counter[Place] = Counter()
         self._closed: set[Place] = set()
         self._sickness = Sickness()
@@ -133,6 +142,7 @@ class Driver:
 
     def _drain(self) -> None:
         if not self._drained:
+            log.info("drain_asked", running=len(self._running), waiting=len(self._waiting))
             self._drained = True
             self._cluster.drain()
 
@@ -179,16 +189,20 @@ class Driver:
     def _submit(self, ticket: Ticket, place: Place) -> None:
         self._cluster.submit(ticket.shard, place)
         self._running[ticket.shard] = (ticket, place)
+        self._in_flight.out(ticket.shard, place)
         self._load[place] += 1
         self._retried += ticket.shard.attempt > 1
         if ticket.licensed:
             self._licences.hold()
+        log.debug("shard_handed_out", keeper=place.name, units=len(ticket.shard.units))
         if ticket.alone:
             self._closed.add(place)
 
     def _note(self, places: Sequence[Place]) -> None:
         idle = any(self._load[place] < place.slots for place in places)
         self._account.note(sum(place.slots for place in places), idle=idle)
+        if self._now is not None and self._now.due:
+            self._now.tell(self._in_flight.look(places, len(self._waiting)))
 
     def _take(self) -> None:
         records: list[Record] = []
@@ -205,6 +219,7 @@ class Driver:
         """Puts units without a record back, or gives them one if it was their last attempt; during
         a drain they stay undone."""
         ticket, place = self._running.pop(done.shard)
+        self._in_flight.back(done.shard, place)
         self._load[place] -= 1
         self._closed.discard(place)
         self._sickness.took(place, done)
@@ -226,6 +241,22 @@ class Driver:
             if again is None:
                 reason = f"{ATTEMPTS} attempts; the last: {done.error or 'no record came'}"
                 status = Status.LICENCE if done.refusal else Status.CRASHED
+                _log_death("unit_given_up", unit, ATTEMPTS, place, done)
                 yield gave_up(unit, status, reason, ATTEMPTS, self._context)
             else:
+                _log_death("unit_retried", unit, again.shard.attempt, place, done)
                 self._waiting.again(again)
+
+
+def _log_death(event: str, unit: Unit, attempt: int, place: Place, done: ShardDone) -> None:
+    log.warning(
+        event,
+        key=unit.key,
+        attack=unit.attack.name,
+        model=unit.model,
+        point=unit.point,
+        attempt=attempt,
+        keeper=place.name,
+        machine=place.host,
+        reason=done.error,
+    )

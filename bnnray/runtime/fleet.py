@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnnray.errors import SetupError
+from bnnray.logs import Log
 from bnnray.runtime.cluster import GPU, SLOTS, Place
 
 LOOK_SECONDS = 10.0
@@ -30,6 +31,17 @@ CONTROL = "control"
 
 GPU_SECONDS = 30.0
 """How long a run waits for the keeper on a GPU before the other slots take its units."""
+
+log = Log("fleet")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the cluster: its id for Ray, its name for people, and its cores."""
+
+    id: str
+    host: str
+    cpus: int
 
 
 @dataclass(eq=False)
@@ -96,6 +108,7 @@ class Fleet:
         """A call of a keeper failed: it gets no more until it has answered."""
         keeper = self._keepers.get(place.name)
         if keeper is not None and keeper.ping is None:
+            log.warning("keeper_silent", **_names(keeper.place))
             keeper.ask()
 
     def drain(self) -> None:
@@ -106,7 +119,7 @@ class Fleet:
     def close(self) -> None:
         """Ends every keeper; their children end with them."""
         for name in list(self._keepers):
-            self._drop(name)
+            self._ray.kill(self._keepers.pop(name).actor)
 
     def _look(self) -> None:
         self._looked = time.monotonic()
@@ -117,20 +130,22 @@ class Fleet:
             if keeper.place.node and keeper.place.node not in nodes:
                 self._drop(name)
         have = {keeper.place.node for keeper in self._keepers.values()}
-        for node, cpus in nodes.items():
-            if node not in have:
-                self._add(SLOTS, max(1, cpus // self._cpus), node)
+        for node in nodes.values():
+            if node.id not in have:
+                self._add(node.id, SLOTS, max(1, node.cpus // self._cpus), node.host)
         if "" not in have and self._ray.cluster_resources().get("GPU", 0) >= 1:
-            self._add(GPU, 1, "")
+            self._add("", GPU, 1, "")
 
-    def _add(self, pool: str, slots: int, node: str) -> None:
-        place = Place(f"keeper-{next(self._numbers)}", node, pool, slots)
+    def _add(self, node: str, pool: str, slots: int, host: str) -> None:
+        place = Place(f"keeper-{next(self._numbers)}", node, pool, slots, host)
         keeper = Member(place, self._make(slots, node, int(pool == GPU)), None)
         keeper.ask()
         self._keepers[place.name] = keeper
 
     def _drop(self, name: str) -> None:
-        self._ray.kill(self._keepers.pop(name).actor)
+        keeper = self._keepers.pop(name)
+        log.warning("keeper_lost", **_names(keeper.place))
+        self._ray.kill(keeper.actor)
 
     def _listen(self, keeper: Member) -> None:
         """Takes a keeper's answer, if there is one."""
@@ -139,6 +154,7 @@ class Fleet:
         try:
             self._ray.get(keeper.ping)
             keeper.ping = None
+            log.info("keeper_came", slots=keeper.place.slots, **_names(keeper.place))
         except self._ray.exceptions.ActorUnavailableError:
             keeper.ask()
         except self._ray.exceptions.RayError:
@@ -159,13 +175,20 @@ class Fleet:
                 f"{START_SECONDS:.0f} s; see Ray's logs, and run the same command again"
             )
 
-    def _nodes(self) -> Mapping[str, int]:
-        """The nodes that are there and have a core, by their ids, with their cores."""
+    def _nodes(self) -> Mapping[str, Node]:
+        """The nodes that are there and have a core, by their ids."""
         return {
-            node["NodeID"]: int(node["Resources"]["CPU"])
+            node["NodeID"]: Node(
+                node["NodeID"], node["NodeManagerHostname"], int(node["Resources"]["CPU"])
+            )
             for node in self._ray.nodes()
             if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
         }
+
+
+def _names(place: Place) -> dict[str, str]:
+    """What the log says of a keeper; one on a GPU may be anywhere."""
+    return {"keeper": place.name, "machine": place.host or place.pool, "node": place.node or "any"}
 
 
 def control(method: Any) -> Any:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 
+from bnnray.logs import Log
 from bnnray.processes import Nursery
 from bnnray.runtime import slot_process
 from bnnray.runtime.cluster import Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.slot import Slot
 from bnnray.solvers import CHILD_MODULES
+
+log = Log("keeper")
 
 
 class Keeper:
@@ -28,6 +32,7 @@ class Keeper:
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for _ in range(slots):
             self._free.put(Slot(context, self._nursery, self._draining))
+        log.info("keeper_began", job=context.job, slots=slots, pid=os.getpid())
 
     def run(self, shard: Shard) -> ShardDone:
         """Runs the units of a shard, which share attack, model and threat, in a free slot."""

@@ -45,7 +45,7 @@ class LocalCluster:
         slots = max(1, len(os.sched_getaffinity(0)) // cpus_per_solve)
         self._keeper = Keeper(context, slots)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
-        self._places = [Place("local", platform.node(), SLOTS, slots)]
+        self._places = [Place("local", platform.node(), SLOTS, slots, platform.node())]
 
     def places(self, useful: Callable[[Place], bool]) -> Sequence[Place]:
         return self._places

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bnnray.errors import SetupError
+from bnnray.logs import Log
 from bnnray.results import Batch, Buffer, Record
 
 POLL_SECONDS = 0.2
@@ -17,6 +18,8 @@ MOST_DEATHS = 3
 
 LONGEST_REASON = 500
 """Characters of what Ray says of an actor's death."""
+
+log = Log("results")
 
 
 class RemoteSink:
@@ -95,7 +98,7 @@ class RemoteSink:
             except self._ray.exceptions.RayError as error:
                 self._replace_writer(error)
                 return
-            self._sent.pop(reference)
+            log.debug("rows_written", rows=len(self._sent.pop(reference).records))
 
     def _replace_writer(self, error: Exception) -> None:
         """Starts another actor; it gets all that is not confirmed. The oldest is to blame."""
@@ -103,8 +106,9 @@ class RemoteSink:
         self._sent = {}
         oldest = self._waiting[0]
         self._deaths[oldest.id] += 1
+        reason = textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...")
+        log.warning("writer_died", batch=oldest.id, reason=reason)
         if self._deaths[oldest.id] >= MOST_DEATHS:
-            reason = textwrap.shorten(str(error), LONGEST_REASON, placeholder=" ...")
             raise SetupError(
                 f"{MOST_DEATHS} actors died while they wrote the same {len(oldest.records)} "
                 f"results: {reason}; run the same command again"

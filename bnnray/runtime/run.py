@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import tomli_w
 
 from bnnray.datasets import Dataset
 from bnnray.errors import StorageError
 from bnnray.job import Job, Unit, make_units
-from bnnray.models import EpochRecord, Model
+from bnnray.logs import FOLDER, Format, Level, Log, LogSettings, logging_to
+from bnnray.models import Model
 from bnnray.network import Network
-from bnnray.results import Problem, Record, RunFolder, repair
+from bnnray.results import RunFolder, repair
 from bnnray.runtime.cluster import Cluster, TrainRequest
 from bnnray.runtime.context import RunContext, make_context
 from bnnray.runtime.drain import Drain, draining
 from bnnray.runtime.driver import Done, Driver
 from bnnray.runtime.lease import HeldLease, LeasedSink, hold_lease
 from bnnray.runtime.licences import Licences
+from bnnray.runtime.listener import RunListener
 from bnnray.runtime.local import LocalCluster
+from bnnray.runtime.logged import LoggedListener, logging_failure
 from bnnray.runtime.networks import trained_models
 from bnnray.runtime.nodes import ONE_NODE, NodeWait, wait_for_nodes
+from bnnray.runtime.now_file import NowFile, telling
 from bnnray.runtime.prepare import prepare
 from bnnray.runtime.provenance import provenance, versions
 from bnnray.runtime.rerun import Rerun
 from bnnray.runtime.resume import resume, write_units
 from bnnray.runtime.session import Session
+
+log = Log("run")
 
 BEFORE = "before anything was attacked; the same command starts again"
 
@@ -47,6 +53,7 @@ class RunOptions:
         grace: seconds that running units get after a drain was asked for.
         rerun: what is done again, beside the units without a row.
         nodes: of the Ray cluster to wait for.
+        log_format, log_level: see :class:`bnnray.logs.LogSettings`.
     """
 
     runs_dir: Path
@@ -56,6 +63,8 @@ class RunOptions:
     grace: float = 10.0
     rerun: Rerun = Rerun.FAILED
     nodes: NodeWait = ONE_NODE
+    log_format: Format = "text"
+    log_level: Level = "info"
 
 
 @dataclass(frozen=True)
@@ -75,22 +84,6 @@ class RunResult:
     failed: int
 
 
-class RunListener(Protocol):
-    """Is told how far a run is."""
-
-    def note(self, text: str) -> None: ...
-
-    def damaged(self, problems: Sequence[Problem]) -> None: ...
-
-    def training(self, model: str, record: EpochRecord) -> None: ...
-
-    def trained(self, model: str, result: Model) -> None: ...
-
-    def begin(self, total: int, done: int) -> None: ...
-
-    def finished(self, records: Sequence[Record]) -> None: ...
-
-
 def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
     """Runs what is left of a job.
 
@@ -106,13 +99,20 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
             listener.note(prepared.refusal)
         folder = RunFolder(options.runs_dir / job.name)
         folder.claim(job.name)
-        with hold_lease(folder.path, listener.note) as lease:
+        logs = LogSettings((folder.path / FOLDER).resolve(), options.log_format, options.log_level)
+        with (
+            hold_lease(folder.path, listener.note) as lease,
+            logging_to(logs, "driver"),
+            logging_failure(),
+        ):
+            listener = LoggedListener(listener)
             drain.check(BEFORE)
             with closing(_make_cluster(options)) as cluster:
                 drain.check(BEFORE)
                 wait_for_nodes(cluster, options.nodes, listener.note, lambda: drain.check(BEFORE))
                 session = Session(folder, job.name)
-                run = _Run(job, options, listener, folder, session, lease, cluster, drain)
+                log.info("session_began", job=job.name, session=session.number, pid=os.getpid())
+                run = _Run(job, options, listener, folder, session, lease, cluster, drain, logs)
                 models = {**prepared.models, **run.train(prepared.splits)}
                 lease.check()
                 networks = {name: model.network for name, model in models.items()}
@@ -139,6 +139,7 @@ class _Run:
     lease: HeldLease
     cluster: Cluster
     drain: Drain
+    logs: LogSettings
 
     def train(self, splits: Mapping[str, Dataset]) -> dict[str, Model]:
         """The models that the job trains."""
@@ -173,8 +174,9 @@ class _Run:
             return Done()
         self.drain.check(BEFORE)
         number = self.session.number
-        driver = self._driver(make_context(self.job, number, data, networks, left, versions()))
-        with self.drain.noting():
+        context = make_context(self.job, number, data, networks, left, versions(), self.logs)
+        with telling(self.folder.path) as now, self.drain.noting():
+            driver = self._driver(context, now)
             try:
                 driver.run(left, self.drain, self.options.grace)
                 return driver.done()
@@ -183,6 +185,15 @@ class _Run:
 
     def _note(self, done: Done, left: int) -> None:
         """Says in run.json what came of it, where that is possible; nothing depends on it."""
+        log.info(
+            "session_ended",
+            session=self.session.number,
+            units=done.units,
+            failed=done.failed,
+            retried=done.retried,
+            left=left - done.units,
+            seconds=done.slots.seconds,
+        )
         if not self.lease.lost:
             with suppress(StorageError):
                 self.session.end(done, left - done.units)
@@ -194,12 +205,12 @@ class _Run:
         memory = self.job.resources.memory
         return resume(self.folder, units, memory, self.options.rerun, write)
 
-    def _driver(self, context: RunContext) -> Driver:
+    def _driver(self, context: RunContext, now: NowFile) -> Driver:
         self.cluster.start(context, self.job.resources.cpus_per_solve)
         sink = self.cluster.sink(self.folder.path, self.drain.check_last)
         sink = LeasedSink(sink, self.lease)
         licences = Licences(self.job.resources.tokens, self.listener.note)
-        return Driver(self.cluster, sink, context, self.listener.finished, licences)
+        return Driver(self.cluster, sink, context, self.listener.finished, licences, now)
 
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:

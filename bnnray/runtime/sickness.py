@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from bnnray.errors import SetupError
+from bnnray.logs import Log
 from bnnray.runtime.cluster import Place, ShardDone
 
 FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
@@ -14,6 +15,8 @@ FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
 
 STUCK_SECONDS = 60.0
 """How long a run goes on in which every keeper is sick and nothing runs."""
+
+log = Log("sickness")
 
 
 @dataclass(frozen=True)
@@ -78,3 +81,4 @@ class Sickness:
         last = self._spells.get(place)
         delay = min(2 * last.delay, LONGEST_DELAY) if last else FIRST_DELAY
         self._spells[place] = Spell(delay, self._clock() + delay)
+        log.warning("keeper_rests", keeper=place.name, seconds=delay, reason=self._reason)

@@ -8,22 +8,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from bnnray.attacks import Found, Task, attack_type, make_attack
 from bnnray.errors import LicenceTaken, ProcessError
 from bnnray.job import Unit
+from bnnray.logs import Log
 from bnnray.processes import Nursery, Process, format_bytes, watching
 from bnnray.results import Record
 from bnnray.runtime.cluster import Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.records import Span, make_record, now
-from bnnray.runtime.slot_messages import Begun, Ended, Errand, Message, News, NoLicence, NoSolver
+from bnnray.runtime.slot_messages import (
+    Begun,
+    Ended,
+    Errand,
+    Message,
+    News,
+    NoLicence,
+    NoSolver,
+    Said,
+)
 from bnnray.runtime.slot_process import serve
-from bnnray.verdicts import Status
+from bnnray.verdicts import FAILED, Status
 
 GRACE = 1.5
 """Seconds past the limit of its units after which a slot's process is killed; its own solver is
@@ -33,6 +44,16 @@ IDLE_SECONDS = 60.0
 """How long a slot's process may take before its units begin, and after."""
 
 LONGEST_POLL = 3600.0
+
+NOTABLE = FAILED | {Status.KILLED, Status.MEMORY_LIMIT, Status.BAD_WITNESS}
+"""How units end that the log names at its usual level."""
+
+ENDED = (
+    "key", "attack", "model", "point", "epsilon", "status", "verdict", "proof", "seconds",
+    "attempt",
+)  # fmt: skip
+
+log = Log("slot")
 
 
 class Slot:
@@ -62,6 +83,7 @@ class Slot:
                 try:
                     ended = self._search(left, shard.attempt)
                 except ProcessError as error:
+                    log.warning("slot_not_started", **_about(left), reason=error)
                     return ShardDone(shard, records, str(error), begun=_keys(records))
                 except _Refused as refused:
                     begun = _keys(records) | refused.begun
@@ -69,10 +91,13 @@ class Slot:
                     return ShardDone(shard, records, str(refusal), begun=begun, refusal=refusal)
                 except _Died as death:
                     begun = _keys(records) | {unit.key for unit in left}
+                    _log_death(left, shard.attempt, death)
                     return ShardDone(shard, records, str(death), begun=begun)
                 except BaseException:
                     self._end()  # it may have more to say about these units
                     raise
+                for record in ended:
+                    _log_end(record)
                 records += ended
                 left = tuple(unit for unit in left if unit.key not in _keys(ended))
         return ShardDone(shard, records, begun=_keys(records))
@@ -103,7 +128,7 @@ class Slot:
             reason = f"killed: the search took more memory than {cap}"
             return talk.cut_off(Status.MEMORY_LIMIT, reason)
         if talk.obituary:
-            raise _Died(f"the slot's process {talk.obituary}")
+            raise _Died(f"the slot's process {talk.obituary}", process.last_words)
         if not talk.running:
             raise _Died(f"the slot's process gave no sign of life for {IDLE_SECONDS:.0f} s")
         return talk.cut_off(Status.KILLED, "killed: the search ignored its time limit")
@@ -137,8 +162,40 @@ def _keys(records: list[Record]) -> frozenset[str]:
     return frozenset(str(record.row["key"]) for record in records)
 
 
+def _about(units: Sequence[Unit]) -> dict[str, Any]:
+    """What the log says of units that are searched together."""
+    first, several = units[0], "s" * (len(units) > 1)
+    return {
+        f"key{several}": ",".join(unit.key for unit in units),
+        "attack": first.attack.name,
+        "model": first.model,
+        f"point{several}": ",".join(str(unit.point) for unit in units),
+        "epsilon": float(first.threat.epsilon),
+    }
+
+
+def _log_death(units: Sequence[Unit], attempt: int, death: _Died) -> None:
+    words = death.last_words or None
+    log.warning("slot_died", **_about(units), attempt=attempt, reason=death, stderr=words)
+
+
+def _log_end(record: Record) -> None:
+    row = record.row
+    say = log.warning if row["status"] in NOTABLE else log.debug
+    say("unit_ended", **{name: row[name] for name in ENDED}, message=row["message"] or None)
+
+
 class _Died(Exception):
-    """The slot's process is gone, or gave no sign of life."""
+    """The slot's process is gone, or gave no sign of life.
+
+    Args:
+        reason: in words.
+        last_words: what it wrote to standard error.
+    """
+
+    def __init__(self, reason: str, last_words: str = "") -> None:
+        super().__init__(reason)
+        self.last_words = last_words
 
 
 class _Refused(Exception):
@@ -215,6 +272,8 @@ class _Talk:
             case Begun(keys):
                 self.running = [unit for unit in self.units if unit.key in keys]
                 self.began, self.began_at = time.monotonic(), now()
+                if self.running:
+                    log.debug("units_began", **_about(self.running), attempt=self.attempt)
             case News(key, found):
                 self.found[key] = found
             case Ended(records):
@@ -226,6 +285,8 @@ class _Talk:
             case NoLicence(refusal):
                 self.refusal = refusal
                 return True
+            case Said(level, event, fields):
+                log.say(level, event, {**_about(self.running or self.units), **fields})
         return False
 
     def _read_the_rest(self) -> None:

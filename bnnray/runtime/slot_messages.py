@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bnnray.attacks import Found
@@ -63,4 +63,13 @@ class NoLicence:
     refusal: LicenceTaken
 
 
-Message = Begun | News | Ended | NoSolver | NoLicence
+@dataclass(frozen=True)
+class Said:
+    """From the slot: something for the log, at a level of Python's logging."""
+
+    level: int
+    event: str
+    fields: Mapping[str, str]
+
+
+Message = Begun | News | Ended | NoSolver | NoLicence | Said

@@ -7,7 +7,6 @@ threads, sixteen slots would wait for one core.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -15,14 +14,16 @@ from multiprocessing.connection import Connection
 
 from threadpoolctl import threadpool_limits
 
-from bnnray.attacks import Found, Outcome, Task, failed, make_attack
+from bnnray.attacks import Found, Outcome, Task, failed, make_attack, why_failed
 from bnnray.errors import LicenceWait, ProcessError
+from bnnray.processes import forget_words
 from bnnray.runtime.context import RunContext
+from bnnray.runtime.forward import forward
 from bnnray.runtime.records import Span, make_record, now
 from bnnray.runtime.slot_messages import Begun, Ended, Errand, News, NoLicence, NoSolver
 from bnnray.solvers import Child, Solver
 from bnnray.threat import Witness
-from bnnray.verdicts import Proof, Status
+from bnnray.verdicts import Proof
 
 
 def serve(connection: Connection, nursery: str, context: RunContext) -> None:
@@ -33,11 +34,13 @@ def serve(connection: Connection, nursery: str, context: RunContext) -> None:
         nursery: address of the one that forks the solver's process.
         context: of the run, without images.
     """
+    forward(connection, context.log)
     threadpool_limits(context.threads, user_api="blas")
     solver = Child(nursery, context.memory, context.licence)
     try:
         while True:
             errand: Errand = connection.recv()
+            forget_words()
             here = replace(errand.context, networks=context.networks)
             ended = _Search(connection, replace(errand, context=here), solver).run()
             solver.release()
@@ -86,9 +89,7 @@ class _Search:
         except (ProcessError, LicenceWait, ConnectionError):
             raise  # the machine is to blame, all licences are taken, or the keeper is gone
         except Exception as error:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})"
-            return [failed(Status.CRASHED, reason)] * len(self._tasks)
+            return [failed(*why_failed(error))] * len(self._tasks)
 
     def _begun(self, key: str) -> None:
         """The clocks count as running when the last one is: until then nothing is searched."""

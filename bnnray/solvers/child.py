@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from bnnray.errors import LicenceError, LicenceServerAway, LicenceTaken, LicenceWait
+from bnnray.logs import Log
 from bnnray.processes import MemoryWatch, Process, format_bytes, watching
 from bnnray.solvers.interface import Backend, LicenceUse, Limits, Progress, Report, Solution, T
 from bnnray.solvers.request import BEGIN_LICENCE, END_LICENCE, STOP, Request, measured
@@ -36,6 +37,8 @@ TRIES = 3
 
 MODULES = ("bnnray.solvers.serve", "bnnray.encodings", "highspy", "gurobipy")
 """What a nursery of such processes should load."""
+
+log = Log("solvers")
 
 
 class InProcess:
@@ -195,8 +198,10 @@ class _Talk:
             return replace(best, status=Status.MEMORY_LIMIT, message=message)
         if self._obituary:
             message = f"the solver's process {self._obituary}"
+            log.warning("solver_died", reason=message, stderr=self._process.last_words)
             return replace(best, status=Status.CRASHED, message=message)
         message = "killed: the solver ignored its time limit"
+        log.debug("solver_killed", reason=message)
         return replace(best, status=Status.KILLED, message=message)
 
     def _until_dead(self, request: Request) -> Iterator[Any]:

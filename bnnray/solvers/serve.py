@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 
 from bnnray.errors import LicenceError
+from bnnray.processes import forget_words
 from bnnray.solvers.gurobi import begin_environment, end_environment
 from bnnray.solvers.interface import Progress, Report, Solution
 from bnnray.solvers.request import BEGIN_LICENCE, END_LICENCE, STOP, Request, measured
@@ -26,6 +28,7 @@ def serve(connection: Connection) -> None:
             if message in ABOUT_LICENCE:
                 connection.send(_refusal(ABOUT_LICENCE[message]))
             elif message != STOP:  # else it came when the solve had just ended
+                forget_words()
                 connection.send(_answer(message, connection))
     except (EOFError, ConnectionError):
         return
@@ -51,11 +54,15 @@ def _refusal(step: Callable[[], None]) -> LicenceError | None:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or one that says the same where it cannot travel."""
+    """The error, or one that says the same where it cannot travel; with its traceback as a note,
+    as that of itself ends at the process."""
+    note = "in the solver's process:\n" + "".join(traceback.format_tb(error.__traceback__))
+    error.add_note(note)
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+        error.add_note(note)
     return error
 
 

@@ -9,7 +9,7 @@ from bnnray.submit.follow import (
     wait_for_end,
 )
 from bnnray.submit.plan import Plan
-from bnnray.submit.record import Submitted, last_submitted
+from bnnray.submit.record import Submitted, last_submitted, read_submitted
 from bnnray.submit.shipped import copy_out
 from bnnray.submit.slurm import SlurmJob
 from bnnray.submit.submit import Checked, Request, check, submit
@@ -26,6 +26,7 @@ __all__ = [
     "follow_log",
     "last_submitted",
     "read_log",
+    "read_submitted",
     "slurm_state",
     "submit",
     "tunnel",

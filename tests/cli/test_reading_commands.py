@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 
 from bnnray.cli.main import app
 from bnnray.cli.options import complete_run
+from bnnray.logs import Log, LogSettings
+from bnnray.logs import logging_to as writing
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +28,12 @@ def runs(tmp_path_factory) -> Path:
     make_run(folder / "one", units, {"0000": [(0.0, -10), (0.1, 5)]})
     make_run(folder / "two", [unit(0, **ROBUST)])
     make_run(folder / "empty", [])
+    crash = {"status": "crashed", "message": "it fell", "host": "n7"}
+    keys = make_run(
+        folder / "keys", [unit(0, key="c0ffee00" * 4), unit(1, key="c0ffee01" * 4, **crash)]
+    )
+    with writing(LogSettings(keys.path / "logs"), "driver"):
+        Log("tests").warning("slot_died", key="c0ffee01" * 4, stderr="Fatal:\n  in here")
     return folder
 
 
@@ -55,6 +64,26 @@ def test_show_lists_every_answer_about_a_point(runs):
     assert [answer["attack"] for answer in found] == ["pgd", "milp"]
 
 
+def test_show_tells_all_about_a_unit(runs):
+    said = invoke(runs, "show", "keys", "c0ffee01")
+    lines = [line.split(maxsplit=1) for line in said.splitlines()]
+    assert lines[0] == ["unit", "c0ffee01" * 4]
+    for fact in (["attack", "milp"], ["status", "crashed"], ["message", "it fell"], ["host", "n7"]):
+        assert fact in lines
+    assert "WARNING" in said
+    assert "      Fatal:\n        in here\n" in said
+    assert said.endswith(f"bnnray run {runs}/keys/job.toml --runs-dir {runs}\n")
+    found = json.loads(invoke(runs, "show", "keys", "c0ffee01", "--json"))
+    assert (found["row"]["status"], found["log"][0]["name"]) == ("crashed", "slot_died")
+
+
+def test_logs_of_a_run_without_slurm_are_its_events(runs):
+    for arguments in ([], ["--events"], ["--host", platform.node()], ["-f"]):
+        (line,) = invoke(runs, "logs", "keys", *arguments).splitlines()
+        assert "event=slot_died key=c0ffee01" in line
+    invoke(runs, "logs", "keys", "--host", "elsewhere", code=1)
+
+
 def test_compare_ends_with_4_where_answers_contradict(runs):
     said = invoke(runs, "compare", "one", "two", code=4)
     assert said.startswith("contradiction: robust against vulnerable: net, point 0, epsilon 0.1")
@@ -71,7 +100,7 @@ def test_export_writes_csv(runs, tmp_path):
 
 def test_list_and_jobs(runs, tmp_path):
     lines = invoke(runs, "list").splitlines()
-    assert sorted(line.split()[0] for line in lines[1:]) == ["empty", "one", "two"]
+    assert sorted(line.split()[0] for line in lines[1:]) == ["empty", "keys", "one", "two"]
     found = {run["name"]: run for run in json.loads(invoke(runs, "list", "--json"))}
     assert (found["one"]["done"], found["one"]["flips"], found["two"]["proofs"]) == (3, 2, 1)
     assert "no runs in" in invoke(tmp_path, "list")
@@ -101,7 +130,7 @@ def test_query_writes_parquet(runs, tmp_path):
 
 def test_names_of_runs_are_completed(runs, monkeypatch):
     monkeypatch.setenv("BNNRAY_RUNS", str(runs))
-    assert complete_run("") == ["empty", "one", "two"]
+    assert complete_run("") == ["empty", "keys", "one", "two"]
     assert complete_run("o") == ["one"]
 
 
@@ -125,10 +154,15 @@ def bnnray(runs: Path, *arguments: str, code: int, **environment: str):
         (["querry"], "Did you mean 'query'? (see bnnray --help)"),
         (["query", "one"], "Missing argument 'sql' (see bnnray query --help)"),
         (["status", "--interval", "x", "one"], "Invalid value for '--interval'"),
-        (["report", "onee"], "there are: empty, one, two"),
+        (["report", "onee"], "there are: empty, keys, one, two"),
         (["report", "one", "-o", "no/such/r.html"], "cannot write no/such/r.html"),
         (["show", "one", "99"], "got 99; there are 2, from 0 to 1"),
         (["show", "one", "77", "--png", "x.png"], "got 77"),
+        (["show", "one", "abc"], "expected a point, of at most 5 digits, or a unit's key"),
+        (["show", "one", "abcdef"], "no unit of "),
+        (["show", "keys", "c0ffee"], "2 units have keys that begin with c0ffee"),
+        (["show", "keys", "c0ffee", "--png", "x.png"], "--png draws the flips of a point"),
+        (["logs", "one"], "has no events: a run logs them from its start on"),
         (["export", "one"], "expected what to write: --csv FILE"),
         (["export", "empty", "--npz", "x.npz"], "has no witnesses yet"),
         (["query", "one", "select 1", "--format", "parquet"], "--format parquet and -o FILE go"),

@@ -255,9 +255,13 @@ def test_wait_for_a_job_that_was_killed_is_resumable(bnnray, place, slurm_says):
 def test_a_run_that_was_never_submitted_is_one_line(bnnray, place, slurm_says):
     (place / "runs" / "small").mkdir(parents=True)
     (place / "runs" / "small" / "run.json").write_text('{"job": "small"}')
-    for command in ("logs", "cancel", "dashboard"):
-        done = bnnray(command, "small", folder=place, code=2)
+    for command in (["logs", "--nodes"], ["cancel"], ["dashboard"]):
+        done = bnnray(*command, "small", folder=place, code=2)
         assert done.stderr.endswith("has no Slurm job: it was never submitted by bnnray submit\n")
+    done = bnnray("logs", "small", folder=place, code=2)
+    assert done.stderr == (
+        "bnnray: runs/small/logs has no events: a run logs them from its start on\n"
+    )
 
 
 def test_init_copies_and_never_writes_over_a_file(bnnray, place):

@@ -67,6 +67,40 @@ def test_an_obituary_says_how_a_process_ended(nursery, order, obituary):
     assert ended(process.pid)
 
 
+def last_words(process: Process, *orders: str) -> str:
+    for order in orders[:-1]:
+        ask(process, order)
+    process.connection.send(orders[-1])
+    with pytest.raises(EOFError):
+        process.connection.recv()
+    process.obituary()
+    return process.last_words
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("exit", ""),
+        ("fail", "ValueError: as told"),
+        ("segfault", "Fatal Python error: Segmentation fault"),
+        ("abort", "bad luck\nFatal Python error: Aborted"),
+    ],
+)
+def test_last_words_say_what_went_wrong_and_where(nursery, order, words):
+    said = last_words(Process(nursery.ready(), echo, ""), order)
+    assert words in said
+    assert ("in echo" in said) == bool(words)
+
+
+def test_last_words_are_those_since_the_last_time_and_few(nursery):
+    process = Process(nursery.ready(), echo, "")
+    said = last_words(process, "flood", "forget", "fail")
+    assert said.startswith("Traceback")
+    process = Process(nursery.ready(), echo, "")
+    assert set(last_words(process, "flood", "fail")) == {"x"}
+    assert len(process.last_words) == 4000
+
+
 def test_a_process_that_holds_its_interpreter_is_killed_by_any_thread(nursery):
     process = Process(nursery.ready(), echo, "")
     process.connection.send("spin")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import subprocess
 import time
@@ -14,6 +15,8 @@ import pytest
 from bnnray.report import RunState, run_status
 from bnnray.results import ParquetSink, Record, RunFolder, tidy, write_batch, write_table
 from bnnray.results.lease import LEASE, Lease, boot_id, pid_namespace, process_start
+from bnnray.results.now import NOW as NOW_FILE
+from bnnray.results.now import Now, RunningShard
 from bnnray.results.schema import RESULTS, UNITS
 from bnnray.runtime.rerun import Ended, Limits, Rerun, is_due
 from bnnray.verdicts import FAILED, Status, Verdict
@@ -174,6 +177,78 @@ def test_rates_and_the_time_to_go(run):
     assert run_status(run, NOW).eta_seconds is None
 
 
+def test_the_time_to_go_has_a_range(run):
+    """One slot; 40 units left of an attack whose 20 others took 10 s and 20 s by turns."""
+    units = list_units(run, "milp", 60, 30.0)
+    for n in range(20):
+        finish(
+            run, units[n], NOW - timedelta(hours=2) + timedelta(seconds=15 * n), 10.0 + n % 2 * 10
+        )
+    hold(run)
+    found = run_status(run, NOW)
+    spread = 5 * math.sqrt(20 / 19)
+    margin = 1.96 * spread * math.sqrt(40 + 40**2 / 20)
+    slowness = (19 * 15 + 10) / (20 * 15)
+    assert found.eta_seconds == pytest.approx(slowness * 40 * 15)
+    assert found.eta_range == pytest.approx(
+        (slowness * (40 * 15 - margin), slowness * (40 * 15 + margin))
+    )
+    (attack,) = found.attacks
+    assert attack.eta_seconds == pytest.approx(found.eta_seconds)
+
+
+def test_what_nothing_is_known_of_takes_between_nothing_and_its_limits(run):
+    units = list_units(run, "pgd", 8, 5.0)
+    units = list_units(run, "milp", 3, 60.0, units)
+    for unit in units[:6]:
+        finish(run, unit, NOW, 2.0)
+    hold(run)
+    found = run_status(run, NOW)
+    rate = 2 / 12
+    assert found.eta_range == pytest.approx((rate * 2 * 2, 60))
+    assert found.eta_seconds == pytest.approx(60)
+    assert [a.eta_seconds for a in found.attacks] == pytest.approx([rate * 4, rate * 180])
+
+
+def test_no_unit_takes_longer_than_its_limit(run):
+    units = list_units(run, "milp", 6, 10.0)
+    for n, unit in enumerate(units[:5]):
+        finish(run, unit, NOW, 10.0 * (n % 2) + 0.001)
+    hold(run)
+    low, high = run_status(run, NOW).eta_range
+    assert (low, high) == (0.0, pytest.approx(10.0))
+
+
+def test_the_newest_flips_of_all_attacks_come_first(run):
+    units = list_units(run, "pgd", 4, 5.0)
+    units = list_units(run, "milp", 6, 5.0, units)
+    for n, unit in enumerate(units):
+        finish(run, unit, NOW + timedelta(seconds=(3 * n) % 10), flipped=n != 3, objective=float(n))
+    flips = run_status(run, NOW).flips
+    assert [(f.attack, f.point, f.objective) for f in flips] == [
+        ("milp", 2, 6.0), ("milp", 5, 9.0), ("pgd", 2, 2.0), ("milp", 1, 5.0), ("milp", 4, 8.0),
+    ]  # fmt: skip
+    assert {f.epsilon for f in flips} == {0.1}
+
+
+def test_what_the_driver_does_is_shown_while_it_lives(run):
+    list_units(run, "milp", 3, 9.0)
+    now = Now(2, 1, 2, (RunningShard("milp", "net", (0,), 0.1, 1, "here", 3.0),))
+    path = run.path / NOW_FILE
+    path.parent.mkdir()
+    path.write_bytes(now.encode())
+    assert run_status(run, NOW).now is None
+    hold(run)
+    assert run_status(run, NOW).now == now
+    assert run_status(run, NOW).as_json()["now"]["running"][0]["points"] == (0,)
+    for content in (b"", b"{", b"[]", b'{"running": [1]}'):
+        path.write_bytes(content)
+        assert run_status(run, NOW).now is None
+    path.write_bytes(now.encode())
+    os.utime(path, (time.time() - 100, time.time() - 100))
+    assert run_status(run, NOW).now is None
+
+
 def test_an_attack_without_finished_units_is_taken_to_need_its_limit(run):
     units = list_units(run, "pgd", 6, 5.0)
     units = list_units(run, "milp", 3, 60.0, units)
@@ -247,13 +322,13 @@ def test_as_json_it_has_these_keys(run):
     hold(run)
     found = json.loads(json.dumps(run_status(run, NOW).as_json()))
     assert list(found) == [
-        "run", "folder", "state", "listed", "total", "done", "left", "failed", "crashed",
-        "licence", "bad_witness", "archived_rows", "per_minute", "eta_seconds", "driver",
-        "attacks", "errors", "problems",
+        "run", "folder", "at", "state", "listed", "total", "done", "left", "failed", "crashed",
+        "licence", "bad_witness", "archived_rows", "per_minute", "eta_seconds", "eta_range",
+        "driver", "now", "attacks", "flips", "errors", "problems",
     ]  # fmt: skip
     assert set(found["attacks"][0]) == {
         "attack", "total", "done", "left", "failed", "crashed", "licence", "bad_witness", "flips",
-        "proofs", "mean_seconds", "per_minute",
+        "proofs", "mean_seconds", "per_minute", "eta_seconds",
     }  # fmt: skip
     assert set(found["driver"]) == {
         "holder", "host", "pid", "slurm_job", "since", "seconds_since_sign_of_life", "dead",

@@ -322,6 +322,7 @@ def test_a_first_write_that_was_killed_leaves_a_folder_of_nobody(tmp_path):
     run = RunFolder(tmp_path / "job")
     run.path.mkdir()
     (run.path / ".run.json-12345678.tmp").write_bytes(b"{")
+    (run.path / "logs").mkdir()  # of a run that ended before its first session
     run.claim("job")
     (run.path / ".cat.png-12345678.tmp").write_bytes(b"")
     with pytest.raises(RunFolderError, match="is not a run folder of bnnray"):

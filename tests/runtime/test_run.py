@@ -139,6 +139,7 @@ def test_a_run_leaves_what_the_contract_says(local_run):
     assert listener.begun == (16, 0)
     assert {p.name for p in folder.iterdir()} == {
         "job.toml", "run.json", "units.parquet", "results", "trace", "witnesses", "models",
+        "logs",
     }  # fmt: skip
     provenance = json.loads((folder / "run.json").read_text())
     (model,) = (folder / "models").glob("*.bnn")

@@ -21,6 +21,7 @@ from tiny import Size, random_network
 from bnnray.attacks import ATTACKS, SINGLE, CascadeSettings, MilpSettings
 from bnnray.encodings import interval_bound, interval_ranges
 from bnnray.job import Unit
+from bnnray.logs import LogSettings
 from bnnray.network import IntArray, Network
 from bnnray.processes import Nursery
 from bnnray.runtime.cluster import Shard
@@ -217,6 +218,28 @@ def test_what_raises_is_a_crash_that_says_what(keeper, where):
     (record,) = keeper.run(shard(hostile_to("raise", where=where))).records
     assert record.row["status"] == "crashed"
     assert record.row["message"].startswith("ArithmeticError: as told")
+
+
+def test_the_log_says_where_a_search_or_its_solver_went_wrong(context, caplog):
+    """What the slot's processes say comes to this one, with the key of the unit."""
+    keeper = Keeper(replace(context, log=LogSettings(Path("nowhere"))), slots=1)
+    bad = [("raise", "search"), ("raise", "solver"), ("segfault", "solver")]
+    attacks = [hostile_to(how, where=where, time_limit=60) for how, where in bad]
+    done = keeper.run(shard(*attacks))
+    keeper.close()
+    found = [(r.getMessage(), r.fields) for r in caplog.records if r.levelname == "WARNING"]
+    names = [(name, int(fields["key"])) for name, fields in found]
+    assert names == [
+        ("search_raised", 0), ("unit_ended", 0), ("search_raised", 1), ("unit_ended", 1),
+        ("solver_died", 2), ("solver_died", 2), ("solver_died", 2), ("unit_ended", 2),
+    ]  # fmt: skip
+    assert [fields["status"] for name, fields in found if name == "unit_ended"] == ["crashed"] * 3
+    assert [r.row["status"] for r in done.records] == ["crashed"] * 3
+    for number in (0, 2):
+        assert "in misbehave\n" in found[number][1]["traceback"]
+    assert "in the solver's process:\n" in found[2][1]["traceback"]
+    assert found[4][1]["stderr"].startswith("Fatal Python error: Segmentation fault")
+    assert "in misbehave\n" in found[4][1]["stderr"]
 
 
 def test_a_wrong_witness_is_no_flip(keeper):
