@@ -41,6 +41,10 @@ def run(
         int, typer.Option(min=1, help="Begin with as few when the wait is over.")
     ] = 1,
     node_wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for nodes.")] = 300.0,
+    dashboard: Annotated[
+        bool,
+        typer.Option("--dashboard", help="With Ray's dashboard; a running cluster has its own."),
+    ] = False,
 ) -> None:
     """Run a job; the same command again does what is left.
 
@@ -49,10 +53,14 @@ def run(
     Example: bnnray run jobs/quickstart.toml
     """
     from bnnray.cli.progress import RunBars
-    from bnnray.errors import Interrupted
+    from bnnray.errors import Interrupted, UsageError
     from bnnray.job import load_job
     from bnnray.runtime import NodeWait, Rerun, RunOptions, run_job
 
+    if local and dashboard:
+        raise UsageError(
+            "--dashboard shows Ray, and --local runs without it; leave one of them out"
+        )
     loaded = load_job(job, overrides or [])
     options = RunOptions(
         runs_dir=runs_dir,
@@ -62,6 +70,7 @@ def run(
         grace=grace,
         rerun=Rerun(rerun),
         nodes=NodeWait(nodes, min_nodes, node_wait),
+        dashboard=dashboard,
     )
     with RunBars() as bars:
         result = run_job(loaded.job, options, bars)

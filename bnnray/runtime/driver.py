@@ -15,9 +15,11 @@ from bnnray.runtime.account import SlotAccount, SlotUse
 from bnnray.runtime.cluster import GPU, Cluster, Place, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
+from bnnray.runtime.monitor import REPORT_SECONDS, Load, Monitor, NoMonitor, Standing
 from bnnray.runtime.records import crashed
 from bnnray.runtime.sickness import Sickness
-from bnnray.runtime.waiting import ATTEMPTS, Offer, Ticket, Waiting
+from bnnray.runtime.unwritten import Unwritten
+from bnnray.runtime.waiting import ATTEMPTS, Offer, Ticket, Waiting, is_batched
 from bnnray.verdicts import FAILED, Status
 
 TICK_SECONDS = 0.2
@@ -57,15 +59,24 @@ class Driver:
         sink: where records go.
         context: of the run.
         on_records: is told of finished units.
+        monitor: watches.
     """
 
     def __init__(
-        self, cluster: Cluster, sink: Sink, context: RunContext, on_records: RecordListener
+        self,
+        cluster: Cluster,
+        sink: Sink,
+        context: RunContext,
+        on_records: RecordListener,
+        monitor: Monitor | None = None,
     ) -> None:
         self._cluster = cluster
         self._sink = sink
         self._context = context
         self._on_records = on_records
+        self._monitor = monitor or NoMonitor()
+        self._unwritten = Unwritten()
+        self._reported = -REPORT_SECONDS
         self._waiting = Waiting(())
         self._running: dict[Shard, tuple[Ticket, Place]] = {}
         self._load: Counter[Place] = Counter()
@@ -88,6 +99,7 @@ class Driver:
             self._loop(drain, grace)
         finally:
             self._sink.flush()
+            self._report(())
 
     def done(self) -> Done:
         """What was done until now; units whose rows are not on disk will be done again."""
@@ -111,6 +123,8 @@ class Driver:
                 self._hand_out([place for place in places if not self._sickness.rests(place)])
             self._note(places)
             self._take()
+            if time.monotonic() - self._reported >= REPORT_SECONDS:
+                self._report(places)
 
     def _useful(self, place: Place) -> bool:
         return not self._waiting or self._load[place] > 0 or self._waiting.suits(place)
@@ -175,9 +189,22 @@ class Driver:
             records += [*done.records, *self._again(done)]
         if records:
             self._sink.append(records)
+            self._unwritten.took(len(records))
+            self._monitor.finished(records)
             self._units += len(records)
             self._failed += sum(Status(r.row["status"]) in FAILED for r in records)
             self._on_records(records)
+
+    def _report(self, places: Sequence[Place]) -> None:
+        self._reported = time.monotonic()
+        self._monitor.stands(
+            Standing(
+                waiting=len(self._waiting),
+                loads=[Load(p.host, p.pool, p.slots, self._load[p]) for p in places],
+                written=self._unwritten.written(self._sink.unwritten),
+                lag=self._unwritten.lag,
+            )
+        )
 
     def _again(self, done: ShardDone) -> Iterator[Record]:
         """Puts units without a record back, or gives them one if it was their last attempt; during
@@ -186,6 +213,9 @@ class Driver:
         self._load[place] -= 1
         self._closed.discard(place)
         self._sickness.took(place, done)
+        unit = done.shard.units[0]
+        if done.records and is_batched(unit):
+            self._monitor.searched(unit.attack.name, place.pool, len(done.records))
         ended = {record.row["key"] for record in done.records}
         left = [unit for unit in done.shard.units if unit.key not in ended]
         if left and not self._drained:
@@ -204,3 +234,4 @@ class Driver:
                 yield crashed(unit, reason, ATTEMPTS, self._context)
             else:
                 self._waiting.again(again)
+                self._monitor.retried(1, "keeper" if done.keeper_lost else "slot")

@@ -32,6 +32,15 @@ GPU_SECONDS = 30.0
 """How long a run waits for the keeper on a GPU before the other slots take its units."""
 
 
+@dataclass(frozen=True)
+class Node:
+    """A node of the cluster: its id for Ray, its name for people, and its cores."""
+
+    id: str
+    host: str
+    cpus: int
+
+
 @dataclass(eq=False)
 class Member:
     """A keeper's actor, and what it has to answer before it gets more; None once it has."""
@@ -50,14 +59,14 @@ class Fleet:
 
     Args:
         ray: the package, connected.
-        make: makes a keeper's actor, of these slots, on this node ("" for any), with these GPUs.
+        make: makes a keeper's actor.
         cpus_per_solve: cores of a slot.
 
     Raises:
         SetupError: the cluster has no node with a CPU.
     """
 
-    def __init__(self, ray: Any, make: Callable[[int, str, int], Any], cpus_per_solve: int) -> None:
+    def __init__(self, ray: Any, make: Callable[[Place], Any], cpus_per_solve: int) -> None:
         self._ray = ray
         self._make = make
         self._cpus = cpus_per_solve
@@ -117,15 +126,15 @@ class Fleet:
             if keeper.place.node and keeper.place.node not in nodes:
                 self._drop(name)
         have = {keeper.place.node for keeper in self._keepers.values()}
-        for node, cpus in nodes.items():
-            if node not in have:
-                self._add(SLOTS, max(1, cpus // self._cpus), node)
+        for node in nodes.values():
+            if node.id not in have:
+                self._add(node.id, SLOTS, max(1, node.cpus // self._cpus), node.host)
         if "" not in have and self._ray.cluster_resources().get("GPU", 0) >= 1:
-            self._add(GPU, 1, "")
+            self._add("", GPU, 1, "")
 
-    def _add(self, pool: str, slots: int, node: str) -> None:
-        place = Place(f"keeper-{next(self._numbers)}", node, pool, slots)
-        keeper = Member(place, self._make(slots, node, int(pool == GPU)), None)
+    def _add(self, node: str, pool: str, slots: int, host: str) -> None:
+        place = Place(f"keeper-{next(self._numbers)}", node, pool, slots, host)
+        keeper = Member(place, self._make(place), None)
         keeper.ask()
         self._keepers[place.name] = keeper
 
@@ -159,10 +168,12 @@ class Fleet:
                 f"{START_SECONDS:.0f} s; see Ray's logs, and run the same command again"
             )
 
-    def _nodes(self) -> Mapping[str, int]:
-        """The nodes that are there and have a core, by their ids, with their cores."""
+    def _nodes(self) -> Mapping[str, Node]:
+        """The nodes that are there and have a core, by their ids."""
         return {
-            node["NodeID"]: int(node["Resources"]["CPU"])
+            node["NodeID"]: Node(
+                node["NodeID"], node["NodeManagerHostname"], int(node["Resources"]["CPU"])
+            )
             for node in self._ray.nodes()
             if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
         }

@@ -46,6 +46,7 @@ class RunOptions:
         grace: seconds that running units get after a drain was asked for.
         rerun: what is done again, beside the units without a row.
         nodes: of the Ray cluster to wait for.
+        dashboard: with Ray's dashboard, where no running cluster is named.
     """
 
     runs_dir: Path
@@ -55,6 +56,7 @@ class RunOptions:
     grace: float = 10.0
     rerun: Rerun = Rerun.FAILED
     nodes: NodeWait = ONE_NODE
+    dashboard: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
         folder.claim(job.name)
         with hold_lease(folder.path, listener.note) as lease:
             drain.check(BEFORE)
-            with closing(_make_cluster(options)) as cluster:
+            with closing(_make_cluster(job.name, options)) as cluster:
+                if cluster.dashboard:
+                    listener.note(f"Ray's dashboard is at {cluster.dashboard}")
                 drain.check(BEFORE)
                 wait_for_nodes(cluster, options.nodes, listener.note, lambda: drain.check(BEFORE))
                 session = Session(folder, job.name)
@@ -116,12 +120,12 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
                 return run.attack(prepared.data, networks)
 
 
-def _make_cluster(options: RunOptions) -> Cluster:
+def _make_cluster(run: str, options: RunOptions) -> Cluster:
     if options.local:
         return LocalCluster()
     from bnnray.runtime.ray_cluster import RayCluster
 
-    return RayCluster(options.address)
+    return RayCluster(options.address, run, dashboard=options.dashboard)
 
 
 @dataclass(frozen=True)
@@ -195,7 +199,8 @@ class _Run:
         self.cluster.start(context, self.job.resources.cpus_per_solve)
         sink = self.cluster.sink(self.folder.path, self.drain.check_last)
         sink = LeasedSink(sink, self.lease)
-        return Driver(self.cluster, sink, context, self.listener.finished)
+        monitor = self.cluster.monitor(self.job.name)
+        return Driver(self.cluster, sink, context, self.listener.finished, monitor)
 
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:
