@@ -78,7 +78,15 @@ def test_every_metric_is_drawn_with_labels_that_it_has():
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool: Debian's package prometheus")
-def test_the_scrape_configuration_is_valid():
-    subprocess.run(
-        ["promtool", "check", "config", CLUSTER / "prometheus.yml"], check=True, capture_output=True
-    )
+@pytest.mark.parametrize("slurm", [False, True])
+def test_the_scrape_configuration_is_valid(tmp_path, slurm):
+    """Also with the lines for Slurm, which are comments."""
+    text = (CLUSTER / "prometheus.yml").read_text()
+    if slurm:
+        text, lines = re.subn(r"^    # (?=http_sd|  )", "    ", text, flags=re.MULTILINE)
+        assert lines == 3
+    (tmp_path / "token").touch()
+    path = tmp_path / "prometheus.yml"
+    text = text.replace("/home/me/ray-token", str(tmp_path / "token"))
+    path.write_text(text.replace("NODE:PORT", "node1:8265"))
+    subprocess.run(["promtool", "check", "config", path], check=True, capture_output=True)
