@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -76,7 +77,7 @@ class Driver:
         self._on_records = on_records
         self._monitor = monitor or NoMonitor()
         self._unwritten = Unwritten()
-        self._reported = -REPORT_SECONDS
+        self._reported = -math.inf
         self._waiting = Waiting(())
         self._running: dict[Shard, tuple[Ticket, Place]] = {}
         self._load: Counter[Place] = Counter()

@@ -1,4 +1,4 @@
-"""The executor on Ray: the only module that imports it.
+"""The executor on Ray: the only module that imports it, but for its metrics.
 
 One keeper actor a node holds that node's slots; a model actor trains, on a GPU where there is
 one, and a keeper of one slot beside it serves batched attacks there; a sink actor writes Parquet.
