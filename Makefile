@@ -4,7 +4,7 @@
 # make lab           a real Slurm of three nodes on this machine, and the first job on it; needs root
 # make test-lab      what may happen to a job on Slurm, tried there
 # make check         style, types and the import rules
-# make docs          write docs/results.md anew
+# make docs          write docs/results.md and docs/metrics.md anew
 # make TORCH_ARGS='--index-url URL' ...   take torch from another index, such as PyTorch's for CPUs
 # make clean         remove the virtual environment
 
@@ -49,6 +49,8 @@ format: $(READY)
 docs: $(READY)
 	$(BIN)/python -c 'from bnnray.results.schema import as_markdown; print(as_markdown())' \
 		> docs/results.md
+	$(BIN)/python -c 'from bnnray.runtime.metrics import as_markdown; print(as_markdown())' \
+		> docs/metrics.md
 
 clean:
 	rm -rf $(VENV)

@@ -17,7 +17,8 @@ from bnnray.attacks.cascade import DEFAULT_STAGES
 from bnnray.attacks.settings import Stop
 from bnnray.job import load_job
 from bnnray.models import import_arrays
-from bnnray.results.schema import as_markdown
+from bnnray.results import schema
+from bnnray.runtime import metrics
 from bnnray.solvers import InProcess
 from bnnray.threat import Domain
 from bnnray.verdicts import Status
@@ -30,7 +31,11 @@ def code_blocks(page: str, language: str) -> list[str]:
 
 
 def test_the_results_page_is_the_schema():
-    assert (DOCS / "results.md").read_text() == as_markdown() + "\n"
+    assert (DOCS / "results.md").read_text() == schema.as_markdown() + "\n"
+
+
+def test_the_metrics_page_is_the_table_in_code():
+    assert (DOCS / "metrics.md").read_text() == metrics.as_markdown() + "\n"
 
 
 def test_the_architecture_page_lists_the_parts_in_order():

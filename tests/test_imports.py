@@ -42,7 +42,7 @@ ORDER = [
 HOMES = {
     "torch": "models",
     "safetensors": "models/storage.py",
-    "ray": "runtime/ray_cluster.py",
+    "ray": ("runtime/ray_cluster.py", "runtime/ray_metrics.py"),
     "gurobipy": "solvers/gurobi.py",
     "highspy": "solvers/highs.py",
     "pysat": "solvers/sat.py",

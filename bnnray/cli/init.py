@@ -11,7 +11,7 @@ import typer
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to; made if it is not there.")] = Path(),
 ) -> None:
-    """Copy job files, site profiles and the batch template to edit; never over a file.
+    """Copy job files, site profiles and other templates to edit; never over a file.
 
     Example: bnnray init my_experiments
     """

@@ -49,6 +49,10 @@ def run(
     log_level: Annotated[
         LogLevel, typer.Option(envvar="BNNRAY_LOG_LEVEL", help="debug also logs every unit.")
     ] = "info",
+    dashboard: Annotated[
+        bool,
+        typer.Option("--dashboard", help="With Ray's dashboard; a running cluster has its own."),
+    ] = False,
 ) -> None:
     """Run a job; the same command again does what is left.
 
@@ -57,10 +61,14 @@ def run(
     Example: bnnray run jobs/quickstart.toml
     """
     from bnnray.cli.progress import RunBars
-    from bnnray.errors import Interrupted
+    from bnnray.errors import Interrupted, UsageError
     from bnnray.job import load_job
     from bnnray.runtime import NodeWait, Rerun, RunOptions, run_job
 
+    if local and dashboard:
+        raise UsageError(
+            "--dashboard shows Ray, and --local runs without it; leave one of them out"
+        )
     loaded = load_job(job, overrides or [])
     options = RunOptions(
         runs_dir=runs_dir,
@@ -72,6 +80,7 @@ def run(
         nodes=NodeWait(nodes, min_nodes, node_wait),
         log_format=log_format,
         log_level=log_level,
+        dashboard=dashboard,
     )
     with RunBars() as bars:
         result = run_job(loaded.job, options, bars)

@@ -13,6 +13,8 @@ from bnnray.job import Unit
 from bnnray.models import Architecture, EpochListener, Model, Training
 from bnnray.results import Record, Sink
 from bnnray.runtime.context import RunContext
+from bnnray.runtime.monitor import Monitor
+from bnnray.threat import format_epsilon
 
 SLOTS, GPU = "slots", "gpu"
 """The pools of keepers: slots run any attack, a GPU runs batched ones."""
@@ -26,6 +28,12 @@ class TrainRequest:
     training: Training
     train: Dataset
     test: Dataset
+
+    @property
+    def title(self) -> str:
+        """What is trained, in a few words: "train 100-100 on mnist"."""
+        hidden = "-".join(map(str, self.architecture.hidden))
+        return f"train {hidden} on {self.train.name}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +52,24 @@ class Shard:
     def keys(self) -> frozenset[str]:
         """Of its units."""
         return frozenset(unit.key for unit in self.units)
+
+    @property
+    def title(self) -> str:
+        """What it searches, in a few words: "pgd 2x100 points 16-31 eps 2/255"."""
+        unit = self.units[0]
+        again = f" attempt {self.attempt}" if self.attempt > 1 else ""
+        points = _name_points(sorted({unit.point for unit in self.units}))
+        epsilon = format_epsilon(unit.threat.epsilon)
+        return f"{unit.attack.name} {unit.model} {points} eps {epsilon}{again}"
+
+
+def _name_points(points: Sequence[int]) -> str:
+    first, last = points[0], points[-1]
+    if first == last:
+        return f"point {first}"
+    if last - first == len(points) - 1:
+        return f"points {first}-{last}"
+    return f"{len(points)} points of {first}-{last}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +125,11 @@ class Place:
 class Cluster(Protocol):
     """Workers that train networks and run shards."""
 
+    @property
+    def dashboard(self) -> str:
+        """Where a page shows them at work, for a person to read; empty without one."""
+        ...
+
     def nodes(self) -> int:
         """How many nodes are there now."""
         ...
@@ -132,6 +163,10 @@ class Cluster(Protocol):
 
         While a flush waits it calls ``check`` several times a second; what that raises ends it.
         """
+        ...
+
+    def monitor(self, run: str) -> Monitor:
+        """Who watches a run of this name."""
         ...
 
     def submit(self, shard: Shard, place: Place) -> None:

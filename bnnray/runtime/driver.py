@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,10 +19,12 @@ from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
 from bnnray.runtime.in_flight import InFlight
 from bnnray.runtime.licences import Licences
+from bnnray.runtime.monitor import REPORT_SECONDS, Load, Monitor, NoMonitor, Standing
 from bnnray.runtime.now_file import NowFile
 from bnnray.runtime.records import gave_up
 from bnnray.runtime.sickness import Sickness
-from bnnray.runtime.waiting import ATTEMPTS, Offer, Ticket, Waiting
+from bnnray.runtime.unwritten import Unwritten
+from bnnray.runtime.waiting import ATTEMPTS, Offer, Ticket, Waiting, is_batched
 from bnnray.verdicts import FAILED, Status
 
 TICK_SECONDS = 0.2
@@ -68,6 +71,7 @@ class Driver:
         on_records: is told of finished units.
         licences: that its units may hold; any number unless given.
         now: tells whoever watches what runs; None where nobody does.
+        monitor: watches.
     """
 
     def __init__(
@@ -76,14 +80,19 @@ class Driver:
         sink: Sink,
         context: RunContext,
         on_records: RecordListener,
+        *,
         licences: Licences | None = None,
         now: NowFile | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
         self._cluster = cluster
         self._sink = sink
         self._context = context
         self._on_records = on_records
         self._now = now
+        self._monitor = monitor or NoMonitor()
+        self._unwritten = Unwritten()
+        self._reported = -math.inf
         self._waiting = Waiting(())
         self._running: dict[Shard, tuple[Ticket, Place]] = {}
         self._in_flight = InFlight()
@@ -109,6 +118,7 @@ class Driver:
             self._loop(drain, grace)
         finally:
             self._sink.flush()
+            self._report(())
 
     def done(self) -> Done:
         """What was done until now; units whose rows are not on disk will be done again."""
@@ -136,6 +146,8 @@ class Driver:
                 self._hand_out([place for place in places if not self._sickness.rests(place)])
             self._note(places)
             self._take()
+            if time.monotonic() - self._reported >= REPORT_SECONDS:
+                self._report(places)
 
     def _useful(self, place: Place) -> bool:
         return not self._waiting or self._load[place] > 0 or self._waiting.suits(place)
@@ -211,9 +223,23 @@ class Driver:
             records += [*done.records, *self._again(done)]
         if records:
             self._sink.append(records)
+            self._unwritten.took(len(records))
+            self._monitor.finished(records)
             self._units += len(records)
             self._failed += sum(Status(r.row["status"]) in FAILED for r in records)
             self._on_records(records)
+
+    def _report(self, places: Sequence[Place]) -> None:
+        self._reported = time.monotonic()
+        self._monitor.stands(
+            Standing(
+                waiting=len(self._waiting),
+                loads=[Load(p.host, p.pool, p.slots, self._load[p]) for p in places],
+                written=self._unwritten.written(self._sink.unwritten),
+                lag=self._unwritten.lag,
+                licence_waits=self._licences.refused,
+            )
+        )
 
     def _again(self, done: ShardDone) -> Iterator[Record]:
         """Puts units without a record back, or gives them one if it was their last attempt; during
@@ -225,6 +251,9 @@ class Driver:
         self._sickness.took(place, done)
         if ticket.licensed:
             self._licences.took(done)
+        unit = done.shard.units[0]
+        if done.records and is_batched(unit):
+            self._monitor.searched(unit.attack.name, place.pool, len(done.records))
         ended = {record.row["key"] for record in done.records}
         left = [unit for unit in done.shard.units if unit.key not in ended]
         if left and not self._drained:
@@ -246,6 +275,8 @@ class Driver:
             else:
                 _log_death("unit_retried", unit, again.shard.attempt, place, done)
                 self._waiting.again(again)
+
+                self._monitor.retried(1, "keeper" if done.keeper_lost else "slot")
 
 
 def _log_death(event: str, unit: Unit, attempt: int, place: Place, done: ShardDone) -> None:

@@ -62,14 +62,14 @@ class Fleet:
 
     Args:
         ray: the package, connected.
-        make: makes a keeper's actor, of these slots, on this node ("" for any), with these GPUs.
+        make: makes a keeper's actor.
         cpus_per_solve: cores of a slot.
 
     Raises:
         SetupError: the cluster has no node with a CPU.
     """
 
-    def __init__(self, ray: Any, make: Callable[[int, str, int], Any], cpus_per_solve: int) -> None:
+    def __init__(self, ray: Any, make: Callable[[Place], Any], cpus_per_solve: int) -> None:
         self._ray = ray
         self._make = make
         self._cpus = cpus_per_solve
@@ -138,7 +138,7 @@ class Fleet:
 
     def _add(self, node: str, pool: str, slots: int, host: str) -> None:
         place = Place(f"keeper-{next(self._numbers)}", node, pool, slots, host)
-        keeper = Member(place, self._make(slots, node, int(pool == GPU)), None)
+        keeper = Member(place, self._make(place), None)
         keeper.ask()
         self._keepers[place.name] = keeper
 

@@ -15,10 +15,13 @@ from bnnray.results import ParquetSink, Sink
 from bnnray.runtime.cluster import SLOTS, Place, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.keeper import Keeper
+from bnnray.runtime.monitor import Monitor, NoMonitor
 
 
 class LocalCluster:
     """One keeper in this process, as many slots as cores."""
+
+    dashboard = ""
 
     def __init__(self) -> None:
         self._keeper: Keeper | None = None
@@ -52,6 +55,9 @@ class LocalCluster:
 
     def sink(self, folder: Path, check: Callable[[], None]) -> Sink:
         return ParquetSink(folder)
+
+    def monitor(self, run: str) -> Monitor:
+        return NoMonitor()
 
     def submit(self, shard: Shard, place: Place) -> None:
         assert self._pool is not None

@@ -1,7 +1,8 @@
-"""The executor on Ray: the only module that imports it.
+"""The executor on Ray: the only module that imports it, but for its metrics.
 
 One keeper actor a node holds that node's slots; a model actor trains, on a GPU where there is
 one, and a keeper of one slot beside it serves batched attacks there; a sink actor writes Parquet.
+Actors and their tasks have names that say what they do, for Ray's dashboard.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 import queue
 import socket
 import time
+import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,9 +23,11 @@ from bnnray.errors import SetupError
 from bnnray.models import EpochListener, Model
 from bnnray.results import Sink
 from bnnray.runtime.actors import KeeperActor, ModelActor, SinkActor
-from bnnray.runtime.cluster import Place, Shard, ShardDone, TrainRequest
+from bnnray.runtime.cluster import GPU, Place, Shard, ShardDone, TrainRequest
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.fleet import CONTROL, Fleet
+from bnnray.runtime.monitor import Monitor
+from bnnray.runtime.ray_metrics import RayMonitor
 from bnnray.runtime.remote_sink import RemoteSink
 
 POLL_SECONDS = 0.2
@@ -39,9 +44,13 @@ class RayCluster:
     Args:
         address: of a running cluster; without one, RAY_ADDRESS is used, and without that a
             cluster is started in this process and ended with it.
+        run: the actors' namespace begins with it.
+        dashboard: whether a cluster that is started has Ray's dashboard.
     """
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(
+        self, address: str | None = None, run: str = "bnnray", *, dashboard: bool = False
+    ) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         # On a cluster of our own: Ray would kill a whole keeper where one slot took the memory.
@@ -52,7 +61,10 @@ class RayCluster:
         # Without an address Ray would join whatever cluster last started on this machine.
         address = address or os.environ.get("RAY_ADDRESS") or OWN
         _check_reachable(address)
-        _connect(ray, address)
+        # Runs on one cluster, also of one name, must not meet in the names of their actors.
+        namespace = f"{run} {uuid.uuid4().hex[:8]}"
+        self.dashboard = _connect(ray, address, namespace, dashboard)
+        self._names = Counter[str]()
         self._model: Any = None
         self._context: Any = None
         self._fleet: Fleet | None = None
@@ -65,14 +77,17 @@ class RayCluster:
         self, request: TrainRequest, on_epoch: EpochListener, check: Callable[[], None]
     ) -> Model:
         if self._model is None:
-            actor = self._actor(ModelActor, num_gpus=self._gpus(), max_concurrency=2)
+            options = {"num_gpus": self._gpus(), "max_concurrency": 2}
+            actor = self._actor(ModelActor, "models", **options)
             self._model = actor.remote()
         told = 0
-        running = self._model.train.remote(self._ray.put(request))
+        train = self._model.train.options(name=request.title)
+        epochs_so_far = self._model.epochs.options(enable_task_events=False)
+        running = train.remote(self._ray.put(request))
         while True:
             check()
             done, _ = self._ray.wait([running], timeout=POLL_SECONDS)
-            epochs = self.get(self._model.epochs.remote())
+            epochs = self.get(epochs_so_far.remote())
             for record in epochs[told:]:
                 on_epoch(record)
             told = len(epochs)
@@ -92,12 +107,20 @@ class RayCluster:
 
     def sink(self, folder: Path, check: Callable[[], None]) -> Sink:
         here = self._ray.get_runtime_context().get_node_id()
-        writer = self._actor(SinkActor, scheduling_strategy=_on_node(here))
-        return RemoteSink(self._ray, lambda: writer.remote(str(folder.resolve())), check)
+
+        def start() -> Any:
+            writer = self._actor(SinkActor, "sink", scheduling_strategy=_on_node(here))
+            return writer.remote(str(folder.resolve()))
+
+        return RemoteSink(self._ray, start, check)
+
+    def monitor(self, run: str) -> Monitor:
+        return RayMonitor(run)
 
     def submit(self, shard: Shard, place: Place) -> None:
         assert self._fleet is not None
-        reference = self._fleet.actor(place).run.remote(self._context, shard)
+        run = self._fleet.actor(place).run.options(name=shard.title)
+        reference = run.remote(self._context, shard)
         # Ray calls back; waiting for every reference at every look costs in proportion to them.
         reference.future().add_done_callback(
             lambda future: self._returned.put((shard, place, future))
@@ -149,21 +172,33 @@ class RayCluster:
                 f"a Ray actor died: {_first_line(error)}; run the same command again"
             ) from error
 
-    def _keeper(self, slots: int, node: str, gpus: int) -> Any:
+    def _keeper(self, place: Place) -> Any:
         return self._actor(
             KeeperActor,
-            num_gpus=gpus,
-            max_concurrency=slots,
+            _keeper_name(place),
+            num_gpus=int(place.pool == GPU),
+            max_concurrency=place.slots,
             concurrency_groups={CONTROL: 1},
             max_restarts=-1,
-            scheduling_strategy=_on_node(node) if node else "DEFAULT",
-        ).remote(slots)
+            scheduling_strategy=_on_node(place.node) if place.node else "DEFAULT",
+        ).remote(place.slots)
 
-    def _actor(self, kind: type[Any], **options: Any) -> Any:
-        return self._ray.remote(num_cpus=0, **options)(kind)
+    def _actor(self, kind: type[Any], name: str, **options: Any) -> Any:
+        """An actor to be made, of a name of its own: that of a lost one may still be taken."""
+        self._names[name] += 1
+        if self._names[name] > 1:
+            name = f"{name}, number {self._names[name]}"
+        return self._ray.remote(num_cpus=0, **options)(kind).options(name=name)
 
     def _gpus(self) -> int:
         return min(1, int(self._ray.cluster_resources().get("GPU", 0)))
+
+
+def _keeper_name(place: Place) -> str:
+    if place.pool == GPU:
+        return "keeper of a GPU"
+    slots = "1 slot" if place.slots == 1 else f"{place.slots} slots"
+    return f"keeper of {place.host} ({slots})"
 
 
 def _on_node(node: str) -> Any:
@@ -172,24 +207,31 @@ def _on_node(node: str) -> Any:
     return NodeAffinitySchedulingStrategy(node, soft=False)
 
 
-def _connect(ray: Any, address: str) -> None:
-    """A head that has just begun answers before its node does: then Ray gives up at once."""
+def _connect(ray: Any, address: str, namespace: str, dashboard: bool) -> str:
+    """Connects; where the dashboard is, if there is one.
+
+    A head that has just begun answers before its node does: then Ray gives up at once.
+    """
     for attempt in range(CONNECT_ATTEMPTS):
         try:
-            ray.init(
+            context = ray.init(
                 address=address,
-                include_dashboard=False if address == OWN else None,
+                include_dashboard=dashboard if address == OWN else None,
                 log_to_driver=False,
                 logging_level="ERROR",
-                namespace="bnnray",
+                namespace=namespace,
             )
-            return
+            break
         except Exception as error:  # Ray raises of its own, of gRPC's and of the system's kinds
             ray.shutdown()
             last = attempt == CONNECT_ATTEMPTS - 1
             if last or address == OWN or not isinstance(error, ConnectionError):
                 raise _unreachable(address, error) from error
             time.sleep(CONNECT_PAUSE)
+    if not context.dashboard_url:
+        return ""
+    token = ", with the token of `ray get-auth-token`" if address == OWN else ""
+    return f"http://{context.dashboard_url}{token}"
 
 
 def _check_reachable(address: str) -> None:

@@ -54,6 +54,7 @@ class RunOptions:
         rerun: what is done again, beside the units without a row.
         nodes: of the Ray cluster to wait for.
         log_format, log_level: see :class:`bnnray.logs.LogSettings`.
+        dashboard: with Ray's dashboard, where no running cluster is named.
     """
 
     runs_dir: Path
@@ -65,6 +66,7 @@ class RunOptions:
     nodes: NodeWait = ONE_NODE
     log_format: Format = "text"
     log_level: Level = "info"
+    dashboard: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
         ):
             listener = LoggedListener(listener)
             drain.check(BEFORE)
-            with closing(_make_cluster(options)) as cluster:
+            with closing(_make_cluster(job.name, options)) as cluster:
+                if cluster.dashboard:
+                    listener.note(f"Ray's dashboard is at {cluster.dashboard}")
                 drain.check(BEFORE)
                 wait_for_nodes(cluster, options.nodes, listener.note, lambda: drain.check(BEFORE))
                 session = Session(folder, job.name)
@@ -119,12 +123,12 @@ def run_job(job: Job, options: RunOptions, listener: RunListener) -> RunResult:
                 return run.attack(prepared.data, networks)
 
 
-def _make_cluster(options: RunOptions) -> Cluster:
+def _make_cluster(run: str, options: RunOptions) -> Cluster:
     if options.local:
         return LocalCluster()
     from bnnray.runtime.ray_cluster import RayCluster
 
-    return RayCluster(options.address)
+    return RayCluster(options.address, run, dashboard=options.dashboard)
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,16 @@ class _Run:
         sink = self.cluster.sink(self.folder.path, self.drain.check_last)
         sink = LeasedSink(sink, self.lease)
         licences = Licences(self.job.resources.tokens, self.listener.note)
-        return Driver(self.cluster, sink, context, self.listener.finished, licences, now)
+        monitor = self.cluster.monitor(self.job.name)
+        return Driver(
+            self.cluster,
+            sink,
+            context,
+            self.listener.finished,
+            licences=licences,
+            now=now,
+            monitor=monitor,
+        )
 
 
 def _write_plan(job: Job, folder: RunFolder, units: Sequence[Unit]) -> None:

@@ -215,6 +215,7 @@ def test_train_on_some_classes_and_attack_the_network(place):
         (["import", "none.npz", "-o", "x.bnn"], 2, "none.npz"),
         (["import", "small.toml", "-o", "x.bnn"], 2, "not an .npz file"),
         (["config", "small.toml", "--set", "x"], 2, "--set takes place=value"),
+        (["run", "small.toml", "--local", "--dashboard"], 2, "leave one of them out"),
     ],
 )
 def test_a_mistake_is_one_line_and_its_exit_code(place, arguments, code, message, monkeypatch):

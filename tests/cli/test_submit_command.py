@@ -272,5 +272,6 @@ def test_init_copies_and_never_writes_over_a_file(bnnray, place):
     assert (place / "cluster" / "generic.toml").read_text() == "cores = 1\n"
     assert (place / "jobs" / "quickstart.toml").is_file()
     assert (place / "slurm" / "batch.sh").is_file()
+    assert (place / "cluster" / "grafana.json").is_file()
     dry = bnnray("submit", "small.toml", "--dry-run", folder=place).stdout
     assert "#SBATCH --cpus-per-task=1\n" in dry

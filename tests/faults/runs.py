@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -130,7 +131,13 @@ def processes(driver: int) -> dict[str, list[int]]:
     return found
 
 
-KINDS = {"raylet/raylet": "raylet", "ray::KeeperActor": "keeper", "ray::SinkActor": "sink"}
+KINDS = {
+    r".*raylet/raylet$": "raylet",
+    r"ray::(KeeperActor|.* points? \d)": "keeper",
+    r"ray::SinkActor": "sink",
+}
+"""Ray names an actor's process after what runs in it."""
+
 NURSE = "bnnray.processes.nurse"
 
 
@@ -139,11 +146,8 @@ def _kind(process: psutil.Process) -> str:
     if NURSE in command:
         parent = process.parent()
         return "slot or solver" if parent and NURSE in _command(parent) else "nursery"
-    return next((kind for word, kind in KINDS.items() if _is(word, command)), "")
-
-
-def _is(word: str, command: Sequence[str]) -> bool:
-    return bool(command) and (command[0].startswith(word) or command[0].endswith(word))
+    title = command[0] if command else ""
+    return next((kind for pattern, kind in KINDS.items() if re.match(pattern, title)), "")
 
 
 def _offspring(pid: int) -> list[psutil.Process]:

@@ -15,11 +15,12 @@ from bnnray.attacks import MilpSettings, PgdSettings, failed
 from bnnray.errors import SetupError, StorageError
 from bnnray.job import Unit
 from bnnray.results import MemorySink, ParquetSink
-from bnnray.runtime import sickness
+from bnnray.runtime import driver, sickness
 from bnnray.runtime.cluster import GPU, SLOTS, Place, Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.drain import Drain
 from bnnray.runtime.driver import Driver
+from bnnray.runtime.monitor import NoMonitor, Standing
 from bnnray.runtime.records import Span, make_record, now
 from bnnray.runtime.waiting import ATTEMPTS, LARGEST_SHARD
 from bnnray.threat import Domain, Threat, parse_epsilon
@@ -521,3 +522,61 @@ def test_after_the_grace_running_units_are_left(context):
     cluster = FakeCluster(context)
     assert drive(cluster, [unit(0, MILP)], drain)[0].units == 0
     assert cluster.submitted == []
+
+
+class Watcher(NoMonitor):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.batches: list[tuple[str, str, int]] = []
+        self.retries = Counter[str]()
+        self.ended = Counter[str]()
+        self.standings: list[Standing] = []
+
+    def finished(self, records):
+        self.ended.update(record.row["attack"] for record in records)
+
+    def searched(self, attack, pool, units):
+        self.batches.append((attack, pool, units))
+
+    def retried(self, units, lost):
+        self.retries[lost] += units
+
+    def stands(self, standing):
+        self.standings.append(standing)
+
+
+def watch(cluster, units) -> Watcher:
+    watcher = Watcher()
+    driver = Driver(cluster, MemorySink(), cluster.context, lambda records: None, monitor=watcher)
+    driver.run(units, Drain(), 0)
+    return watcher
+
+
+def test_a_monitor_is_told_what_ended_and_in_which_batches(context):
+    cluster = FakeCluster(context, WITH_GPU)
+    watcher = watch(cluster, [unit(p, a) for a in (PGD, MILP) for p in range(POINTS)])
+    assert watcher.ended == {"pgd": POINTS, "milp": POINTS}
+    sizes = [LARGEST_SHARD, LARGEST_SHARD, POINTS - 2 * LARGEST_SHARD]
+    assert watcher.batches == [("pgd", GPU, size) for size in sizes]
+    assert not watcher.retries
+
+
+def test_a_monitor_is_told_what_was_lost(context):
+    once = FakeCluster(context, dies=lambda unit, attempt: unit.point == 3 and attempt == 1)
+    assert watch(once, [unit(p, MILP) for p in range(6)]).retries == {"slot": 1}
+    twice = FakeCluster(context, kills=lambda unit, attempt: unit.point == 3 and attempt < ATTEMPTS)
+    watcher = watch(twice, [unit(p, MILP) for p in range(6)])
+    assert set(watcher.retries) == {"keeper"}
+    assert watcher.retries["keeper"] >= 2
+
+
+def test_a_monitor_is_told_how_the_run_stands(context, monkeypatch):
+    monkeypatch.setattr(driver, "REPORT_SECONDS", 0.0)
+    standings = watch(FakeCluster(context), [unit(p, MILP) for p in range(POINTS)]).standings
+    assert [s.waiting for s in standings] == sorted((s.waiting for s in standings), reverse=True)
+    assert [s.written for s in standings] == [*range(1, POINTS + 1), POINTS]
+    first, last = standings[0], standings[-1]
+    assert [(load.pool, load.slots) for load in first.loads] == [(SLOTS, 2)]
+    assert first.loads[0].shards > 0
+    assert (last.waiting, last.loads, last.lag) == (0, [], 0)

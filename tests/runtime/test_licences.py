@@ -76,7 +76,7 @@ class Counted(FakeCluster):
 def drive(cluster, units, tokens, drain=None, note=lambda text: None):
     sink = MemorySink()
     held = Licences(tokens, note, cluster.clock)
-    driver = Driver(cluster, sink, cluster.context, lambda records: None, held)
+    driver = Driver(cluster, sink, cluster.context, lambda records: None, licences=held)
     driver.run(units, drain or Drain(), 0.0)
     return driver.done(), [record.row for record in sink.records]
 
@@ -176,7 +176,7 @@ def test_a_server_that_stays_away_ends_the_run_once_nothing_else_is_left(context
     cluster = Counted(context, Clock(), lambda shard: True)
     sink = MemorySink()
     held = Licences(None, clock=cluster.clock)
-    driver = Driver(cluster, sink, context, lambda records: None, held)
+    driver = Driver(cluster, sink, context, lambda records: None, licences=held)
     with pytest.raises(LicenceError, match="no licence for 600 s: nobody answers"):
         driver.run([unit(p, a) for a in (FREE, LICENSED) for p in range(2)], Drain(), 0.0)
     assert len(sink.records) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ OVERRIDES = ["data.points=20"]
 """Solves take some tenths of a second, and all reach their optimum."""
 
 NURSE = "bnnray.processes.nurse"
+KEEPER = re.compile(r"ray::(KeeperActor|.* points? \d)")
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def undisturbed(tmp_path_factory):
 def keeper_processes() -> list[psutil.Process]:
     """The keepers' processes, which Ray names after what runs in them."""
     mine = psutil.Process().children(recursive=True)
-    return [p for p in mine if any("KeeperActor" in part for part in _command(p))]
+    return [p for p in mine if any(KEEPER.match(part) for part in _command(p))]
 
 
 def _command(process: psutil.Process) -> list[str]:
