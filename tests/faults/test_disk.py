@@ -77,8 +77,8 @@ def test_a_folder_that_becomes_read_only_is_one_line(folder, place, how):
         place,
         how,
         size="64m",
-        meanwhile=WHEN_UNITS_RUN.format(then="mount -o remount,ro runs"),
-        relief="mount -o remount,rw runs",
+        meanwhile=WHEN_UNITS_RUN.format(then=READ_ONLY),
+        relief="umount runs",
     )
     check(folder, place, "Read-only file system")
 
@@ -86,6 +86,9 @@ def test_a_folder_that_becomes_read_only_is_one_line(folder, place, how):
 WHEN_UNITS_RUN = """
 (until ls runs/disturbed/units.parquet > /dev/null 2>&1; do sleep 0.05; done; sleep 0.3; {then}) &
 """
+READ_ONLY = "mount --bind runs runs; mount -o remount,bind,ro runs"
+"""The file system itself stays writable while logs are open in it."""
+
 FILL_UP = WHEN_UNITS_RUN.format(then="cat /dev/zero > runs/ballast 2> /dev/null")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_run import JOB, Listener
+from small_run import JOB, Listener
 from typer.testing import CliRunner
 
 from bnnray.cli.main import app

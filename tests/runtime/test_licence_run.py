@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 from licence_files import licence_file
-from test_run import Listener
+from small_run import Listener
 
 from bnnray.errors import LicenceError
 from bnnray.job import load_job

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_run import JOB, Listener
 from test_metrics import CLUSTER, QUERIES
-from test_run import JOB, Listener
 
 from bnnray.job import load_job
 from bnnray.results import Record, RunFolder, query

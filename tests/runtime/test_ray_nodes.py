@@ -1,15 +1,9 @@
-"""Ray with several nodes on one machine: a keeper on each, and what dies costs no row."""
+"""Ray with several nodes on one machine: a keeper on each."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import re
-import signal
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,121 +11,26 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from test_run import JOB, Listener, rows
+from small_run import JOB, Listener, rows
+from three_nodes import command_of, keeper_processes, three_nodes, useful, wait_for_places
 from tiny import Size, random_network
 
 from bnnray.attacks import MilpSettings, PgdSettings
 from bnnray.errors import SetupError
 from bnnray.job import Unit, load_job
-from bnnray.results import query
 from bnnray.runtime import RunOptions, fleet, run_job
-from bnnray.runtime.cluster import Place, Shard, ShardDone
+from bnnray.runtime.cluster import Shard, ShardDone
 from bnnray.runtime.context import RunContext
 from bnnray.runtime.ray_cluster import RayCluster
 from bnnray.threat import Domain, Threat, parse_epsilon
 
-OVERRIDES = ["data.points=20"]
-"""Solves take some tenths of a second, and all reach their optimum."""
-
 NURSE = "bnnray.processes.nurse"
-KEEPER = re.compile(r"ray::(KeeperActor|.* points? \d)")
 
 
 @pytest.fixture
 def nodes():
-    """A cluster of three nodes with one core each; the driver joins the first one's."""
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster()
-    for _ in range(3):
-        cluster.add_node(num_cpus=1, include_dashboard=False)
-    yield cluster
-    cluster.shutdown()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The job and its rows."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    path = folder / "job.toml"
-    path.write_text(JOB)
-    job = load_job(path, OVERRIDES).job
-    result = run_job(job, RunOptions(folder / "runs", local=True), Listener())
-    return job, rows(result.folder)
-
-
-def keeper_processes() -> list[psutil.Process]:
-    """The keepers' processes, which Ray names after what runs in them."""
-    mine = psutil.Process().children(recursive=True)
-    return [p for p in mine if any(KEEPER.match(part) for part in _command(p))]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
-
-
-def kill_keeper(cluster) -> None:
-    keepers = keeper_processes()
-    assert len(keepers) == 3
-    os.kill(keepers[0].pid, signal.SIGKILL)
-
-
-def remove_node(cluster) -> None:
-    cluster.remove_node(next(iter(cluster.worker_nodes)))
-
-
-def kill_raylet(cluster) -> None:
-    """Ray notices by itself, some ten seconds later."""
-    node = next(iter(cluster.worker_nodes))
-    raylet = node.all_processes["raylet"][0].process
-    os.kill(raylet.pid, signal.SIGKILL)
-
-
-def remove_all_other_nodes(cluster) -> None:
-    for node in list(cluster.worker_nodes):
-        cluster.remove_node(node)
-
-
-@pytest.fixture
-def together(monkeypatch):
-    """Nothing is handed out before all three keepers answer: each then has work when one dies."""
-    places = RayCluster.places
-
-    def all_three(cluster: RayCluster, useful: Callable[[Place], bool]) -> Sequence[Place]:
-        monkeypatch.setattr(RayCluster, "places", places)
-        return wait_for_places(cluster, 3)
-
-    monkeypatch.setattr(RayCluster, "places", all_three)
-
-
-@pytest.mark.parametrize("disturb", [kill_keeper, remove_node, kill_raylet, remove_all_other_nodes])
-def test_what_dies_costs_no_row(nodes, undisturbed, tmp_path: Path, together, disturb):
-    job, expected = undisturbed
-    listener = Listener()
-
-    def wait_and_disturb() -> None:
-        deadline = time.monotonic() + 120
-        while not listener.records and time.monotonic() < deadline:
-            time.sleep(0.05)
-        disturb(nodes)
-
-    with ThreadPoolExecutor(1) as other:
-        disturbed = other.submit(wait_and_disturb)
-        result = run_job(job, RunOptions(tmp_path / "runs", address=nodes.address), listener)
-        disturbed.result()
-    assert (result.total, result.left, result.failed) == (80, 0, 0)
-    assert rows(result.folder) == expected
-    (session,) = json.loads((result.folder.path / "run.json").read_text())["sessions"]
-    assert (session["units"], session["failed"], session["left"]) == (80, 0, 0)
-    assert session["retried"] >= 1
-    (counts,) = query(
-        result.folder, "select max(attempt), count(*), count(distinct key) from results"
-    ).rows
-    assert counts[0] in (2, 3)
-    assert counts[1:] == (80, 80)
+    with three_nodes() as cluster:
+        yield cluster
 
 
 def test_a_node_that_joins_gets_a_keeper(nodes, monkeypatch, empty_run):
@@ -237,19 +136,7 @@ def wait_for_a_search() -> None:
 
 
 def _searches(keeper: psutil.Process) -> bool:
-    return len([p for p in keeper.children(recursive=True) if NURSE in _command(p)]) > 1
-
-
-def useful(place: Place) -> bool:
-    return True
-
-
-def wait_for_places(cluster: RayCluster, count: int) -> Sequence[Place]:
-    deadline = time.monotonic() + 60
-    while len(places := cluster.places(useful)) != count:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return places
+    return len([p for p in keeper.children(recursive=True) if NURSE in command_of(p)]) > 1
 
 
 def test_with_a_gpu_batched_attacks_go_to_its_keeper(tmp_path: Path):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from small_run import JOB, SAME, Listener, rows
 
 from bnnray.datasets import load_dataset
 from bnnray.errors import DataError, Interrupted, JobError, LicenceError, ModelError, StorageError
@@ -22,29 +23,6 @@ from bnnray.job import load_job
 from bnnray.models import load_model
 from bnnray.results import query
 from bnnray.runtime import Rerun, RunOptions, run, run_job
-
-JOB = """
-name = "digits"
-[data]
-dataset = "digits"
-points = 4
-[[model]]
-name = "net"
-hidden = [20, 12]
-train = { epochs = 4 }
-[threat]
-epsilon = ["1/16", "2/16"]
-domain = "grid"
-[[attack]]
-kind = "pgd"
-iterations = 10
-restarts = 3
-time_limit = "1min"
-[[attack]]
-kind = "milp"
-backend = "highs"
-time_limit = "2min"
-"""
 
 IPROP = """
 [[attack]]
@@ -54,33 +32,6 @@ subproblem_patience = "off"
 record = true
 time_limit = "2min"
 """
-
-SAME = "key, verdict, proof, status, objective, bound, flipped, target, seed, linf, l0, iterations"
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.epochs = 0
-        self.records: list = []
-        self.begun: tuple[int, int] | None = None
-
-    def note(self, text) -> None:
-        pass
-
-    def damaged(self, problems) -> None:
-        self.problems = problems
-
-    def training(self, model, record) -> None:
-        self.epochs += 1
-
-    def trained(self, model, result) -> None:
-        pass
-
-    def begin(self, total, done) -> None:
-        self.begun = (total, done)
-
-    def finished(self, records) -> None:
-        self.records += records
 
 
 @pytest.fixture
@@ -125,10 +76,6 @@ def test_a_grid_coarser_than_the_quantizer_is_refused_before_training(job, tmp_p
     with pytest.raises(JobError, match="model 'net': expected levels of at least 20"):
         run_job(job("model.net.quantize=0.05"), RunOptions(tmp_path / "runs", local=True), listener)
     assert listener.epochs == 0
-
-
-def rows(folder, columns=SAME):
-    return query(folder, f"select {columns} from results order by key").rows
 
 
 def test_a_run_leaves_what_the_contract_says(local_run):

@@ -8,7 +8,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from bnnray.results import TABLES, Record, RunFolder, query, write_batch, write_table
+from bnnray.results import (
+    TABLES,
+    Record,
+    RunFolder,
+    query,
+    repair,
+    take_back,
+    tidy,
+    write_batch,
+    write_table,
+)
 from bnnray.results.parts import new_batch_id
 from bnnray.results.query import connect
 
@@ -84,3 +94,11 @@ def everything(run: RunFolder) -> set[tuple[str, str, datetime]]:
                 columns = pq.read_table(path, columns=["key", "finished_at"]).to_pylist()
                 found |= {(table, r["key"], r["finished_at"]) for r in columns}
     return found
+
+
+def start(run: RunFolder, *keys: str, again: tuple[str, ...] = ()) -> None:
+    """What a driver does with the folder before it counts units."""
+    repair(run)
+    take_back(run, keys)
+    write_units(run, *keys)
+    tidy(run, keys, again)
