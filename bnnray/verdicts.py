@@ -58,6 +58,19 @@ HIT_TIME_LIMIT = frozenset({Status.TIME_LIMIT, Status.KILLED})
 """Statuses that a larger time limit might change."""
 
 
+def hit_limit(status: Status, *, complete: bool) -> bool:
+    """Whether a limit ended a search.
+
+    Args:
+        status: why it stopped.
+        complete: whether the attack can prove. The iterations of one that cannot are a part of what
+            was asked: it ends with them by itself.
+    """
+    if status is Status.ITERATION_LIMIT:
+        return complete
+    return status in HIT_TIME_LIMIT or status in (Status.MEMORY_LIMIT, Status.NODE_LIMIT)
+
+
 def is_flip(objective: Fraction, tie: str) -> bool:
     """Whether an objective counts as a flip: above 0, or at 0 too with ``tie = "flip"``."""
     return objective > 0 or (tie == "flip" and objective == 0)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bnnray.attacks import attack_type
 from bnnray.errors import UsageError
 from bnnray.logs import FOLDER, Event, read_events
 from bnnray.results import Problem, RunFolder, Tables, read
-from bnnray.verdicts import FAILED, HIT_TIME_LIMIT, Status
+from bnnray.verdicts import FAILED, Status, hit_limit
 
 LONGEST_POINT = 5
 FEWEST_DIGITS = 6
@@ -87,11 +88,12 @@ class UnitStory:
         """Which rerun does it again; empty where only "all" does."""
         if self.planned is None:
             return ""
-        status = None if self.row is None else Status(self.row["status"])
-        if status is None or status in FAILED:
+        if self.row is None:
             return "failed"
-        limits = HIT_TIME_LIMIT | {Status.MEMORY_LIMIT, Status.NODE_LIMIT, Status.ITERATION_LIMIT}
-        return "limit" if status in limits else ""
+        status, complete = Status(self.row["status"]), attack_type(self.row["kind"]).complete
+        if status in FAILED:
+            return "failed"
+        return "limit" if hit_limit(status, complete=complete) else ""
 
     def as_json(self) -> dict[str, Any]:
         """As a JSON object."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bnnray.verdicts import FAILED, HIT_TIME_LIMIT, Status, Verdict
-
-HIT_LIMIT = HIT_TIME_LIMIT | {Status.MEMORY_LIMIT, Status.NODE_LIMIT, Status.ITERATION_LIMIT}
+from bnnray.verdicts import FAILED, HIT_TIME_LIMIT, Status, Verdict, hit_limit
 
 
 class Rerun(StrEnum):
@@ -49,8 +47,7 @@ class Ended:
         status: why.
         verdict: what was known then.
         limits: that it had.
-        complete: whether its attack can prove. The iterations of one that cannot are a part of
-            what was asked: it ends with them by itself.
+        complete: whether its attack can prove.
     """
 
     status: Status
@@ -77,7 +74,7 @@ def is_due(rule: Rerun, ended: Ended | None, limits: Limits) -> bool:
         case Rerun.UNKNOWN:
             return _failed(ended, limits) or ended.verdict is Verdict.UNKNOWN
         case Rerun.LIMIT:
-            return _failed(ended, limits) or _hit_limit(ended)
+            return _failed(ended, limits) or hit_limit(ended.status, complete=ended.complete)
         case Rerun.ALL:
             return True
 
@@ -96,8 +93,3 @@ def _has_more_memory(ended: Ended, limits: Limits) -> bool:
     before, now = ended.limits.memory, limits.memory
     grown = before is not None and (now is None or before < now)
     return ended.status is Status.MEMORY_LIMIT and grown
-
-
-def _hit_limit(ended: Ended) -> bool:
-    by_itself = ended.status is Status.ITERATION_LIMIT and not ended.complete
-    return ended.status in HIT_LIMIT and not by_itself

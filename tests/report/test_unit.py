@@ -45,11 +45,18 @@ def test_a_unit_with_a_row_and_a_curve(run):
 
 
 @pytest.mark.parametrize(
-    ("status", "again"),
-    [("crashed", "failed"), ("licence", "failed"), ("time_limit", "limit"), ("optimal", "")],
+    ("kind", "status", "again"),
+    [
+        ("milp", "crashed", "failed"),
+        ("milp", "licence", "failed"),
+        ("milp", "time_limit", "limit"),
+        ("milp", "optimal", ""),
+        ("milp", "iteration_limit", "limit"),
+        ("pgd", "iteration_limit", ""),
+    ],
 )
-def test_how_a_unit_is_done_again(tmp_path, status, again):
-    run = make_run(tmp_path / "job", [unit(1, key=A, status=status)])
+def test_how_a_unit_is_done_again(tmp_path, kind, status, again):
+    run = make_run(tmp_path / "job", [unit(1, key=A, kind=kind, status=status)])
     assert unit_story(run, A).again == again
 
 
