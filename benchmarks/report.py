@@ -68,7 +68,8 @@ def make_run(run: RunFolder, rows: int) -> None:
 
 def _units(numbers: Any) -> pa.Table:
     columns = ["key", "question", "model", "point", "epsilon", "attack", "time_limit"]
-    return _results(numbers).select(columns)
+    model, point = numbers // 5 % 5, numbers // 125
+    return _results(numbers).select(columns).append_column("family", [_keys(5 * point + model)])
 
 
 def _results(numbers: Any) -> pa.Table:

@@ -29,7 +29,8 @@ def unit(number: int, **changes: Any) -> dict[str, Any]:
     row = {**PLAIN, "key": f"{number:04}", "finished_at": NOW + timedelta(seconds=number)}
     row |= {"started_at": NOW, **changes}
     asked = [row[k] for k in ("model", "epsilon", "domain", "point")]
-    return {"question": "-".join(map(str, asked)), **row}
+    family = f"{row['model']}-{row['point']}"
+    return {"question": "-".join(map(str, asked)), "family": family, **row}
 
 
 def make_run(

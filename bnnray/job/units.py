@@ -20,6 +20,8 @@ from bnnray.threat import Threat, check_fineness
 
 KEY_VERSION = 1
 LARGEST_LEVELS = 65_535
+REGION = ("epsilon", "domain", "levels")
+"""What of a question only says how large its region is."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Unit:
     Args:
         key: digest of all that can change the answer; no limits, no back end, no resources.
         question: the same without the attack.
+        family: that without its budget and domain: what a region holds a larger one holds too, and
+            the box what any grid holds.
         model: name of the model.
         point: number of the image in the split.
         threat: budget and goal.
@@ -37,6 +41,7 @@ class Unit:
 
     key: str
     question: str
+    family: str
     model: str
     point: int
     threat: Threat
@@ -199,6 +204,7 @@ def _unit(
     return Unit(
         key=_digest({**asked, "attack": attack.content(), "seed": job.seed}),
         question=_digest(asked),
+        family=_digest({k: v for k, v in asked.items() if k not in REGION}),
         model=model,
         point=point,
         threat=threat,

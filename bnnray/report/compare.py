@@ -1,4 +1,8 @@
-"""The same questions in two runs, or by several attacks of one: contradictions first."""
+"""Two runs, or several attacks of one: contradictions between their answers first.
+
+An answer is held against all that it speaks of: what was reached within a smaller budget, or on the
+grid, lies in the larger region too, and a flip in every region that is as large as its distance.
+"""
 
 from __future__ import annotations
 
@@ -17,34 +21,67 @@ LISTED = 1000
 """Contradictions that are listed; all are counted."""
 
 CLAIMS = """
-select question, key, model, dataset, point, epsilon, domain, attack, verdict, flipped, objective,
-       bound, linf, l1, minimize, distance_bound, seconds
-from results
+select question, key, family, model, dataset, point, epsilon, domain, levels, attack, verdict,
+       flipped, objective, bound, linf, l1, minimize, distance_bound, seconds
+from results left join (select key, family from units) using (key)
 """
 
+EXTREMES = f"""
+select question, coalesce(max(family), question) as family, any_value(model) as model,
+       any_value(point) as point, any_value(epsilon) as epsilon, any_value(domain) as domain,
+       any_value(levels) as levels,
+       arg_max(who, seconds) filter (verdict = '{Verdict.ROBUST}') as prover,
+       arg_min(who, bound) as tightest, min(bound) as bound,
+       arg_max(who, objective) as best, max(objective) as objective,
+       arg_max(who, objective) filter (flipped) as flipper,
+       arg_min(who, linf) filter (flipped) as near, min(linf) filter (flipped) as linf,
+       arg_min(objective, linf) filter (flipped) as near_objective,
+       arg_max(who, distance_bound) filter (minimize = 'linf') as linf_prover,
+       max(distance_bound) filter (minimize = 'linf') as linf_bound,
+       arg_min(who, l1) filter (flipped) as l1_near, min(l1) filter (flipped) as l1,
+       arg_max(who, distance_bound) filter (minimize = 'l1') as l1_prover,
+       max(distance_bound) filter (minimize = 'l1') as l1_bound
+from (
+    select *, {{'run': run, 'attack': attack, 'key': key, 'epsilon': epsilon, 'domain': domain}}
+        as who
+    from claims
+) group by question
+"""
+"""What is proven and reached at most, of each question."""
+
+REACHED = f"""
+with inputs as (
+    select family, domain, levels, epsilon as budget, best, objective, flipper
+    from extremes where best is not null
+    union all
+    select family, domain, levels, linf + if(domain = 'box', {SLACK}, 0), near, near_objective, near
+    from extremes where near is not null
+), line as (
+    select null as question, * from inputs
+    union all
+    select null, * replace ('box' as domain, null as levels) from inputs where domain = 'grid'
+    union all
+    select question, family, domain, levels, epsilon, null, null, null from extremes
+)
+select question, arg_max(best, objective) over smaller as best,
+       max(objective) over smaller as objective,
+       arg_max(flipper, objective) filter (flipper is not null) over smaller as flipper
+from line
+window smaller as (partition by family, domain, levels order by budget)
+qualify question is not null
+"""
+"""What was reached in the region of each question, also by those about other regions. On the box a
+distance is a rounded number, and is taken to be a little larger."""
+
 CONTRADICTIONS = f"""
-with claims as ({{claims}}), extremes as (
-    select question, any_value(model) as model, any_value(point) as point,
-           any_value(epsilon) as epsilon, any_value(domain) as domain,
-           arg_max({{who}}, seconds) filter (verdict = '{Verdict.ROBUST}') as prover,
-           arg_max({{who}}, objective) filter (flipped) as flipper,
-           arg_max({{who}}, objective) as best, max(objective) as objective,
-           arg_min({{who}}, bound) as tightest, min(bound) as bound,
-           arg_min({{who}}, linf) filter (flipped) as near, min(linf) filter (flipped) as linf,
-           arg_max({{who}}, distance_bound) filter (minimize = 'linf') as linf_prover,
-           max(distance_bound) filter (minimize = 'linf') as linf_bound,
-           arg_min({{who}}, l1) filter (flipped) as l1_near, min(l1) filter (flipped) as l1,
-           arg_max({{who}}, distance_bound) filter (minimize = 'l1') as l1_prover,
-           max(distance_bound) filter (minimize = 'l1') as l1_bound
-    from claims group by question
-), found as (
-    select *, case
-        when prover is not null and flipper is not null then 'robust against vulnerable'
-        when objective > bound + {SLACK} * greatest(1, abs(bound)) then 'objective above a bound'
+extremes as materialized ({EXTREMES}), reached as ({REACHED}), found as (
+    select e.* exclude (best, objective, flipper), r.best, r.objective, r.flipper, case
+        when prover is not null and r.flipper is not null then 'robust against vulnerable'
+        when r.objective > bound + {SLACK} * greatest(1, abs(bound)) then 'objective above a bound'
         when linf < linf_bound - {SLACK} then 'flip nearer than a proven linf distance'
         when l1 < l1_bound - {SLACK} * greatest(1, l1) then 'flip nearer than a proven l1 distance'
         end as kind
-    from extremes
+    from extremes e join reached r using (question)
 )
 select kind, question, model, point, epsilon, domain,
        case kind when 'robust against vulnerable' then prover
@@ -92,11 +129,19 @@ group by all order by all
 
 @dataclass(frozen=True)
 class Claim:
-    """Who says something: a run's attack, and the key of its unit."""
+    """Who says something.
+
+    Args:
+        run, attack: names.
+        key: of the unit.
+        epsilon, domain: of its question.
+    """
 
     run: str
     attack: str
     key: str
+    epsilon: float
+    domain: str
 
     def __str__(self) -> str:
         return f"{self.attack} of {self.run} ({self.key[:8]})"
@@ -108,10 +153,11 @@ class Contradiction:
 
     Args:
         kind: which sort; "robust against vulnerable" is the worst.
-        question: its content key.
-        model, point, epsilon, domain: what it asks.
+        question: the content key of what the proof is about.
+        model, point, epsilon, domain: what that asks.
         claim: who claims a proof; ``claimed`` is the bound, or the least distance.
-        witness: who has a replayed input; ``reached`` is its objective, or its distance.
+        witness: who has a replayed input in that region, perhaps of another question; ``reached``
+            is its objective, or its distance.
     """
 
     kind: str
@@ -127,9 +173,12 @@ class Contradiction:
 
     def __str__(self) -> str:
         where = f"{self.model}, point {self.point}, epsilon {self.epsilon:g}, {self.domain}"
+        other = self.witness
+        region = f"epsilon {other.epsilon:g}, {other.domain}"
+        elsewhere = (other.epsilon, other.domain) != (self.epsilon, self.domain)
         return (
             f"{self.kind}: {where}: {self.claim} proves {_number(self.claimed)}, "
-            f"{self.witness} reaches {_number(self.reached)}"
+            f"{other} reaches {_number(self.reached)}" + (f" at {region}" if elsewhere else "")
         )
 
 
@@ -222,8 +271,7 @@ def _between(first: RunFolder, second: RunFolder, tables: Tables, claims: Any) -
 
 
 def _contradictions(tables: Tables, claims: str) -> tuple[tuple[Contradiction, ...], int]:
-    who = "{'run': run, 'attack': attack, 'key': key}"
-    rows = tables.fetch(CONTRADICTIONS.format(claims=claims, who=who))
+    rows = tables.fetch(f"with claims as ({claims}), {CONTRADICTIONS}")
     return tuple(map(_contradiction, rows)), rows[0][-1] if rows else 0
 
 

@@ -162,6 +162,7 @@ PROOFS = (
 UNITS = (
     Column("key", "string", "content key of the unit"),
     Column("question", "string", "content key of the question"),
+    Column("family", "string", "of the question without its epsilon, domain and levels"),
     Column("model", "string", "name of the model"),
     Column("point", "int64", "number of the image in the split"),
     Column("epsilon", "double", "budget per pixel"),

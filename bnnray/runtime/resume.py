@@ -99,6 +99,7 @@ def write_units(folder: RunFolder, units: Sequence[Unit], memory: int | None) ->
         {
             "key": unit.key,
             "question": unit.question,
+            "family": unit.family,
             "model": unit.model,
             "point": unit.point,
             "epsilon": float(unit.threat.epsilon),

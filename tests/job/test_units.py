@@ -98,6 +98,18 @@ def test_the_threat_and_the_seed_change_every_key(units_of, override):
     assert not set(keys(units_of(override))) & set(keys(units_of()))
 
 
+def test_a_family_has_every_region_of_a_point_and_nothing_else(units_of):
+    def families(*overrides: str) -> set[str]:
+        return {unit.family for unit in units_of("threat.domain='grid'", *overrides)}
+
+    plain = families("threat.epsilon=['1/255', 0.01]")
+    assert len(plain) == 2
+    assert families("threat.domain='box'") == plain
+    assert families("threat.levels=510") == plain
+    for other in ("goal='any'", "tie='flip'", "against='label'", "max_pixels=3"):
+        assert families(f"threat.{other}").isdisjoint(plain)
+
+
 def test_settings_that_came_later_leave_older_keys_as_they_are(units_of):
     """These are keys of the first version: rows that people have are still found."""
     assert keys(units_of()) == [

@@ -57,7 +57,13 @@ def context():
 def unit(point: int, attack) -> Unit:
     threat = Threat(parse_epsilon("0.1"), Domain.GRID, 5)
     return Unit(
-        f"{attack.time_limit:02.0f}{point:030d}", f"{point:032d}", "net", point, threat, attack
+        f"{attack.time_limit:02.0f}{point:030d}",
+        f"{point:032d}",
+        "family",
+        "net",
+        point,
+        threat,
+        attack,
     )
 
 

@@ -18,7 +18,7 @@ PLACE, OTHER = Place("a", "x", SLOTS, 1, "n1"), Place("b", "y", SLOTS, 2, "n2")
 def shard(*points: int) -> Shard:
     threat = Threat(parse_epsilon("0.1"), Domain.GRID, 5)
     attack = MilpSettings(time_limit=9)
-    return Shard(tuple(Unit(f"{p:032x}", "q", "net", p, threat, attack) for p in points))
+    return Shard(tuple(Unit(f"{p:032x}", "q", "f", "net", p, threat, attack) for p in points))
 
 
 def test_a_slot_that_gets_free_takes_the_shard_that_came_first():

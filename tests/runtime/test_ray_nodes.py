@@ -48,7 +48,7 @@ def test_a_node_that_joins_gets_a_keeper(nodes, monkeypatch, empty_run):
 def test_a_keeper_that_raises_is_not_lost(nodes, empty_run):
     """Here because the run has no such network."""
     attack, threat = MilpSettings(time_limit=5), Threat(parse_epsilon("0.1"))
-    shard = Shard((Unit("key", "question", "other", 0, threat, attack),))
+    shard = Shard((Unit("key", "question", "family", "other", 0, threat, attack),))
     with closing(RayCluster(nodes.address)) as cluster:
         cluster.start(empty_run, 1)
         cluster.submit(shard, wait_for_places(cluster, 3)[0])
@@ -64,7 +64,9 @@ def test_a_busy_keeper_is_drained_at_once(nodes, tiny_run):
     """What waits behind a shard that runs must not begin."""
     long = PgdSettings(time_limit=8, iterations=10**8)
     threat = Threat(parse_epsilon("0.5"), Domain.GRID, 5)
-    shards = [Shard((Unit(f"{n:032d}", f"{n:032d}", "net", 0, threat, long),)) for n in range(3)]
+    shards = [
+        Shard((Unit(f"{n:032d}", f"{n:032d}", "family", "net", 0, threat, long),)) for n in range(3)
+    ]
     with closing(RayCluster(nodes.address)) as cluster:
         cluster.start(tiny_run, 1)
         place = wait_for_places(cluster, 3)[0]

@@ -90,7 +90,7 @@ def upper_corner_flips(network, pixels) -> bool:
 
 
 def unit(point: int, attack) -> Unit:
-    return Unit(f"{point:032d}", f"{point:032d}", "net", point, THREAT, attack)
+    return Unit(f"{point:032d}", f"{point:032d}", "family", "net", point, THREAT, attack)
 
 
 def shard(*attacks, attempt: int = 1) -> Shard:
