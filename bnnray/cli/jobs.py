@@ -22,7 +22,9 @@ def jobs(
     from bnnray.job import list_jobs
 
     if not folder.is_dir():
-        raise UsageError(f"expected a folder with job files, got {folder}; see docs/contract.md")
+        raise UsageError(
+            f"expected a folder with job files, got {folder}; `bnnray init` copies some here"
+        )
     found = list_jobs(folder)
     if as_json:
         print_json([{"path": str(job.path), "about": job.about} for job in found])

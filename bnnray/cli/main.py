@@ -73,6 +73,7 @@ app.command("version")(version.version)
 FIRST = """\
 bnnray attacks and verifies binarized neural networks.
 
+  bnnray init                          copies job files and templates here, never over a file
   bnnray jobs                          the job files at hand
   bnnray run jobs/quickstart.toml      run one: about a minute, no download
   bnnray report quickstart             its statistics and figures as one HTML file

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,10 +19,15 @@ from bnnray.cli.warn import LEFT_OUT, warn_of_damaged
 from bnnray.cli.words import SILENT_SECONDS, count_words, driver_words
 
 if TYPE_CHECKING:
-    from bnnray.report import AttackStatus, RunStatus
+    from rich.console import Console
+    from rich.text import Text
+
+    from bnnray.report import RunStatus
     from bnnray.submit import SlurmJob
 
 SLURM_SECONDS = 20.0
+ALL_LINES = 1_000_000
+"""A height in which everything has room."""
 
 
 def status(
@@ -55,7 +60,7 @@ def status(
         return Look(found, queue.ask())
 
     if not watch:
-        _print_json(look(), indent=2) if as_json else _print_table(look())
+        _print_json(look(), indent=2) if as_json else _print_page(look())
     elif sys.stdout.isatty() and not as_json:
         _redraw(look, interval)
     else:
@@ -99,21 +104,32 @@ def _repeat(look: Callable[[], Look], interval: float, show: Callable[[Look], No
 def _redraw(look: Callable[[], Look], interval: float) -> None:
     from rich.console import Console
     from rich.live import Live
+
+    console = Console()
+
+    def show(found: Look) -> None:
+        live.update(_page(found, console, console.size.height - 1), refresh=True)
+
+    with Live(console=console, auto_refresh=False) as live:
+        _repeat(look, interval, show)
+
+
+def _print_page(found: Look) -> None:
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    console.print(_page(found, console, ALL_LINES))
+
+
+def _page(found: Look, console: Console, height: int) -> Text:
     from rich.text import Text
 
     from bnnray.cli.watch_page import watch_page
 
-    console = Console()
+    slurm = str(found.job) if found.job else ""
     plain = not console.encoding.startswith("utf")
-
-    def show(found: Look) -> None:
-        slurm = str(found.job) if found.job else ""
-        size = console.size
-        lines = watch_page(found.status, slurm, size.width, size.height - 1, plain=plain)
-        live.update(Text("\n").join(lines), refresh=True)
-
-    with Live(console=console, auto_refresh=False) as live:
-        _repeat(look, interval, show)
+    lines = watch_page(found.status, slurm, console.size.width, height, plain=plain)
+    return Text("\n").join(lines)
 
 
 def _is_over(found: RunStatus) -> bool:
@@ -127,68 +143,7 @@ def _print_json(found: Look, indent: int | None = None) -> None:
     print(json.dumps({**found.status.as_json(), "slurm": slurm}, indent=indent), flush=True)
 
 
-def _print_table(found: Look) -> None:
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(_page(found))
-
-
 def _print_line(look: Look) -> None:
     found = look.status
     job = f"; {look.job}" if look.job else ""
     print(f"{found.run}: {driver_words(found)}; {count_words(found)}{job}", flush=True)
-
-
-def _page(look: Look) -> Any:
-    from rich.console import Group
-    from rich.text import Text
-
-    found = look.status
-    parts = [Text(f"{found.run}: {driver_words(found)}", style="bold"), Text(count_words(found))]
-    if look.job is not None:
-        parts += [Text(str(look.job))]
-    if found.attacks:
-        parts += [Text(), _table(found)]
-    if found.archived_rows:
-        parts += [Text(), Text(f"{found.archived_rows} rows are put aside in archive/")]
-    if found.errors:
-        parts += [Text(), *_errors(found)]
-    return Group(*parts)
-
-
-def _table(found: RunStatus) -> Any:
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    names = ["attack", "done", "of", "%", "flips", "proofs", "failed"]
-    running = ["per minute now"] if found.state == "running" else []
-    for name in [*names, "mean s", "per minute", *running]:
-        table.add_column(name, justify="left" if name == "attack" else "right", no_wrap=True)
-    for attack in found.attacks:
-        now = [f"{attack.per_minute.recent:.1f}"] if running else []
-        table.add_row(*_cells(attack), *now)
-    return table
-
-
-def _cells(attack: AttackStatus) -> list[str]:
-    return [
-        attack.attack,
-        str(attack.done),
-        str(attack.total),
-        f"{100 * attack.done / attack.total:.0f}",
-        str(attack.flips),
-        str(attack.proofs),
-        str(attack.failed),
-        "" if attack.mean_seconds is None else f"{attack.mean_seconds:.2f}",
-        f"{attack.per_minute.whole:.1f}",
-    ]
-
-
-def _errors(found: RunStatus) -> list[Any]:
-    from rich.text import Text
-
-    lines = [Text("the last failures:", style="bold")]
-    for e in found.errors:
-        what = f"{e.attack} on {e.model}, point {e.point}: {e.status}: {e.message or 'no reason'}"
-        lines.append(Text(f"  {what} (key {e.key})"))
-    return lines

@@ -53,7 +53,9 @@ def load_job(path: Path, overrides: Sequence[str] = ()) -> LoadedJob:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise JobError(f"no job file {path}; `ls jobs` shows those that come along") from None
+        raise JobError(
+            f"no job file {path}; `bnnray init` copies those that come along into this folder"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"cannot read the job file {path}: {error}") from None
     except tomllib.TOMLDecodeError as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -19,6 +20,17 @@ PURPLE, SKY, BLACK, YELLOW = "#CC79A7", "#56B4E9", "#000000", "#F0E442"
 GREY = "#BBBBBB"
 COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK, YELLOW)
 """Okabe and Ito (2008), Color universal design: told apart whatever the colour vision."""
+
+OF_KIND = {
+    "pgd": BLUE,
+    "iprop": ORANGE,
+    "milp": SKY,
+    "sat": PURPLE,
+    "exact": VERMILLION,
+    "cascade": GREEN,
+    "lns": BLACK,
+}
+"""Of the first attack of a kind, in the reports of all runs."""
 
 LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 
@@ -84,15 +96,29 @@ Palette = Mapping[str, Look]
 """Looks by the attacks' names."""
 
 
-def make_palette(attacks: Sequence[str]) -> Palette:
-    """A look for each attack, in the order of the job, so that it is the same in every figure."""
-    return {name: _look(number) for number, name in enumerate(attacks)}
+def make_palette(attacks: Mapping[str, str]) -> Palette:
+    """A look for each attack, the same in every figure of every run.
+
+    The first of a kind has its kind's colour. Others, and kinds of one's own, take what is left, in
+    the order of the job, and then all colours again with another line and hatch.
+
+    Args:
+        attacks: their kinds by their names.
+    """
+    firsts = {kind: name for name, kind in reversed(list(attacks.items())) if kind in OF_KIND}
+    own = {name: OF_KIND[kind] for kind, name in firsts.items()}
+    left = [colour for colour in COLOURS if colour not in own.values()]
+    looks = chain((_look(colour, 0) for colour in left), _looks_again())
+    return {name: _look(own[name], 0) if name in own else next(looks) for name in attacks}
 
 
-def _look(number: int) -> Look:
-    again, place = divmod(number, len(COLOURS))
+def _looks_again() -> Iterator[Look]:
+    return (_look(colour, again) for again in count(1) for colour in COLOURS)
+
+
+def _look(colour: str, again: int) -> Look:
     hatch = ("", "////", "....", "xxxx")[again % 4]
-    return Look(COLOURS[place], LINES[again % len(LINES)], hatch)
+    return Look(colour, LINES[again % len(LINES)], hatch)
 
 
 @contextmanager

@@ -141,7 +141,7 @@ def statistics(run: RunFolder) -> dict[Scope, list[AttackStatistics]]:
 
 def _report(run: RunFolder, tables: Tables, data_dir: Path | None) -> Report:
     campaign = open_campaign(run, tables, data_dir)
-    palette = make_palette([a.name for a in campaign.attacks])
+    palette = make_palette({a.name: a.kind for a in campaign.attacks})
     pages = {kind.name: kind.pages(campaign) for kind in FIGURES}
     return Report(
         run=run.path.resolve().name,

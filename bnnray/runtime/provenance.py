@@ -41,8 +41,9 @@ def provenance(job: str, models: Mapping[str, str], data_digest: str) -> dict[st
 
 
 def invocation() -> dict[str, Any]:
-    """What was called, where."""
-    return {"command": sys.argv, "commit": commit(), "host": platform.node()}
+    """What was called, wherever it is installed, and on which machine."""
+    command = [Path(sys.argv[0]).name, *sys.argv[1:]]
+    return {"command": command, "commit": commit(), "host": platform.node()}
 
 
 def commit() -> str | None:

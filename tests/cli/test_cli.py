@@ -120,9 +120,11 @@ def test_a_run_is_compacted_and_a_torn_file_is_one_warning(place):
     sql = "select count(*) from results"
     for overrides in (["--set", "data.points=1"], []):
         bnnray("run", "torn.toml", "--local", *overrides, folder=place)
-    results = place / "runs" / "torn" / "results"
-    assert len(list(results.iterdir())) == 2
-    assert "6 files became 3" in bnnray("compact", "torn", folder=place).stdout
+    run = place / "runs" / "torn"
+    results = run / "results"
+    parts = len(list(run.glob("*/part-*.parquet")))
+    assert parts >= 6, "a slow run writes more than one part of each table"
+    assert f"{parts} files became 3" in bnnray("compact", "torn", folder=place).stdout
     assert "3 files became 3" in bnnray("compact", "torn", folder=place).stdout
     done = bnnray("query", "torn", sql, "--format", "csv", folder=place)
     assert (done.stdout.split(), done.stderr) == (["count_star()", "4"], "")

@@ -32,20 +32,12 @@ def place(tmp_path_factory) -> Path:
 
 def test_a_run_that_is_done(place):
     lines = bnnray("status", "small", folder=place).stdout.splitlines()
-    assert lines[:3] == ["small: done", "4 of 4 units done, 0 left, 0 failed", ""]
-    assert lines[3].split()[:8] == [
-        "attack",
-        "done",
-        "of",
-        "%",
-        "flips",
-        "proofs",
-        "failed",
-        "mean",
-    ]
-    assert [line.split()[:4] for line in lines[4:]] == [
-        ["pgd", "2", "2", "100"],
-        ["milp", "2", "2", "100"],
+    assert lines[:3] == ["small  done", "4 of 4 units done, 0 left, 0 failed", ""]
+    assert lines[3].split()[:6] == ["attack", "done", "%", "flips", "proofs", "failed"]
+    cells = [line.split() for line in lines[4:6]]
+    assert [[name, done, share] for name, _, done, share, *_ in cells] == [
+        ["pgd", "2/2", "100"],
+        ["milp", "2/2", "100"],
     ]
     found = json.loads(bnnray("status", "runs/small", "--json", folder=place).stdout)
     assert (found["run"], found["state"], found["done"]) == ("small", "done", 4)
@@ -116,12 +108,14 @@ def test_during_a_run_and_after_its_death(tmp_path):
         while not (tmp_path / "runs" / "small" / "run.json").exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        first, second = bnnray("status", "small", folder=tmp_path).stdout.splitlines()
-        assert first.startswith(f"small: run by process {process.pid} on ")
-        assert "last sign of life" in first
-        assert second == "no units listed yet: networks are trained first"
+        name, listed, _, driver = bnnray("status", "small", folder=tmp_path).stdout.splitlines()
+        assert name == "small  running"
+        assert listed == "no units listed yet: networks are trained first"
+        assert driver.startswith(f"run by process {process.pid} on ")
+        assert "last sign of life" in driver
     finally:
         process.kill()
         process.wait()
-    first, _ = bnnray("status", "small", folder=tmp_path).stdout.splitlines()
-    assert first.endswith("died; the same bnnray run goes on")
+    name, _, driver = bnnray("status", "small", folder=tmp_path).stdout.splitlines()
+    assert name == "small  died"
+    assert driver.endswith("died; the same bnnray run goes on")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from known_runs import FLIP, ROBUST, make_run, unit
 
+from bnnray.attacks import ATTACKS
 from bnnray.network import Dense, Network, OutputLayer, SignLayer
 from bnnray.report import make_report
 from bnnray.report.campaign import open_campaign
@@ -22,7 +23,7 @@ from bnnray.report.figures.objectives import objectives
 from bnnray.report.figures.surrogate import along_pixel, surrogate_scores
 from bnnray.report.figures.times import times
 from bnnray.report.figures.verdicts import verdicts
-from bnnray.report.look import COLOURS, make_palette
+from bnnray.report.look import OF_KIND, make_palette
 from bnnray.report.panels import MOST, paged, short_epsilon
 from bnnray.results import read
 from bnnray.threat import Question, Threat, parse_epsilon
@@ -167,12 +168,25 @@ def test_the_surrogate_along_the_pixel_that_matters():
     assert surrogate_scores(small_network(), np.array([[0.5, 1.0]])).tolist() == [[0.0, 0.0]]
 
 
-def test_looks_are_told_apart_and_stay_the_same():
-    names = [f"attack {n}" for n in range(20)]
-    palette = make_palette(names)
+def test_looks_are_told_apart():
+    kinds = [*OF_KIND, "iprop", "iprop", "a kind of one's own"] * 2
+    palette = make_palette({f"attack {n}": kind for n, kind in enumerate(kinds)})
     assert len({(k.colour, k.line) for k in palette.values()}) == 20
-    assert [palette[n].colour for n in names[:8]] == list(COLOURS)
-    assert make_palette(names[:3])[names[2]] == palette[names[2]]
+    assert len({k.colour for k in list(palette.values())[:8]}) == 8
+
+
+def test_every_kind_of_attack_has_a_colour_of_its_own():
+    assert set(OF_KIND) == set(ATTACKS)
+    assert len(set(OF_KIND.values())) == len(OF_KIND)
+
+
+@pytest.mark.parametrize("kind", sorted(OF_KIND))
+def test_the_first_attack_of_a_kind_looks_the_same_in_every_run(kind):
+    others = {f"some {other}": other for other in [*OF_KIND, "iprop"] if other != kind}
+    alone = make_palette({"mine": kind})["mine"]
+    assert alone.colour == OF_KIND[kind]
+    assert make_palette({**others, "mine": kind, "another": kind})["mine"] == alone
+    assert make_palette({"mine": kind, **others})["mine"] == alone
 
 
 @pytest.mark.parametrize(
