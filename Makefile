@@ -25,7 +25,7 @@ test: $(READY)
 
 test-faults: $(READY)
 	$(BIN)/bnnray warmup
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/faults
 
 lab: $(READY)
 	tests/lab/install.sh
@@ -34,7 +34,7 @@ lab: $(READY)
 test-lab: $(READY)
 	tests/lab/install.sh
 	$(BIN)/bnnray warmup
-	$(BIN)/python -m pytest tests/lab
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests/lab
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -103,7 +103,7 @@ class Campaign:
             query(find_run(str(self.folder), self.home), "select count(*) from results").rows[0][0]
         )
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 180) -> None:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 300) -> None:
         """Waits until something became true."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -124,7 +124,7 @@ class Campaign:
         self.wait_for(lambda: self.show("Restarts") != "0" and self.state() != "COMPLETING")
         self.lab.run("scontrol", "update", f"JobId={self.job}", "StartTime=now", check=False)
 
-    def wait_for_end(self, state: str = "COMPLETED", seconds: float = 240) -> None:
+    def wait_for_end(self, state: str = "COMPLETED", seconds: float = 400) -> None:
         """Waits for the job's end."""
         self.wait_for(self.over, seconds)
         assert self.state() == state, f"{self.log}\n--- nodes\n{self.node_log}"

@@ -16,7 +16,7 @@ import pytest
 from campaign import Campaign
 from slurm_lab import NODES
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(600)
 LONG = 36
 """Points of a job that is not over before it is disturbed."""
 
@@ -58,18 +58,6 @@ def ask_dashboard(campaign: Campaign, place: str) -> list[str]:
     return campaign.lab.run(sys.executable, "-c", code, url, token).stdout.split("\n", 2)
 
 
-def test_usr1_drains_and_the_job_is_run_again(campaign):
-    campaign.submit(points=LONG)
-    campaign.wait_for_work()
-    campaign.lab.run("scancel", "--batch", "--signal=USR1", campaign.job)
-    campaign.wait_for_restart()
-    assert "work is left" not in campaign.log
-    campaign.wait_for_end()
-    campaign.check_complete()
-    assert "drains, as Slurm asked" in campaign.log
-    assert "units are done already" in campaign.log
-
-
 def test_a_job_is_cancelled_and_goes_on_when_submitted_again(campaign):
     campaign.submit(points=LONG)
     refused = campaign.submit(points=LONG, check=False)
@@ -96,10 +84,26 @@ def test_the_time_limit_drains_and_the_job_is_run_again(campaign):
     campaign.lab.run("scontrol", "update", f"JobId={campaign.job}", "TimeLimit=2")
     campaign.wait_for_restart()
     assert "drains, as Slurm asked" in campaign.log
+    assert "work is left" not in campaign.log
     campaign.lab.run("scontrol", "update", f"JobId={campaign.job}", "TimeLimit=10")
     campaign.wait_for_end()
     campaign.check_complete()
     assert "units are done already" in campaign.log
+
+
+def test_the_head_s_node_is_lost_and_the_job_is_run_again(campaign):
+    campaign.submit(points=LONG)
+    campaign.wait_for_work()
+    head = campaign.show("BatchHost")
+    campaign.lab.kill_node(head)
+    try:
+        campaign.wait_for(lambda: campaign.show("Restarts") != "0")
+    finally:
+        campaign.lab.start_node(head)
+    campaign.wait_for_restart()
+    campaign.wait_for_end()
+    campaign.check_complete()
+    assert "this node asks Slurm to run the job again" in campaign.log
 
 
 def test_a_raylet_that_dies_is_begun_anew(campaign):
@@ -125,21 +129,6 @@ def test_a_node_that_is_lost_costs_no_row(campaign):
         assert campaign.show("Restarts") == "0"
     finally:
         campaign.lab.start_node(worker)
-
-
-def test_the_head_s_node_is_lost_and_the_job_is_run_again(campaign):
-    campaign.submit(points=LONG)
-    campaign.wait_for_work()
-    head = campaign.show("BatchHost")
-    campaign.lab.kill_node(head)
-    try:
-        campaign.wait_for(lambda: campaign.show("Restarts") != "0")
-    finally:
-        campaign.lab.start_node(head)
-    campaign.wait_for_restart()
-    campaign.wait_for_end()
-    campaign.check_complete()
-    assert "this node asks Slurm to run the job again" in campaign.log
 
 
 def test_two_jobs_of_a_user_share_their_nodes(lab, home):

@@ -46,12 +46,15 @@ class Watched:
         folder: of the run.
         notes: what a person was told.
         address: of the cluster.
+        agent: the address at which its only node exports metrics. (Of the targets that Ray lists
+            the autoscaler's is on a fixed port, which another cluster on this machine may hold.)
         targets: the file in which Ray lists what to scrape.
     """
 
     folder: RunFolder
     notes: list[str]
     address: str
+    agent: str
     targets: Path
 
     @property
@@ -85,7 +88,8 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
             options = RunOptions(folder / "runs", address=cluster.address)
             result = run_job(load_job(folder / "job.toml").job, options, listener)
             targets = Path(head.get_session_dir_path()) / "prom_metrics_service_discovery.json"
-            yield Watched(result.folder, listener.notes, cluster.address, targets)
+            agent = f"{head.node_ip_address}:{head.metrics_export_port}"
+            yield Watched(result.folder, listener.notes, cluster.address, agent, targets)
         finally:
             cluster.shutdown()
 
@@ -241,18 +245,16 @@ def counted(folder: RunFolder, columns: str, where: str = "true") -> Counter[Any
 
 
 def scrape(watched: Watched, run: str = "digits") -> Series:
-    """What the nodes export about a run."""
+    """What the node exports about a run."""
     from prometheus_client.parser import text_string_to_metric_families
 
-    wait_for(watched.targets.exists)
     found: dict[str, Counter[frozenset[tuple[str, str]]]] = {}
-    for target in json.loads(watched.targets.read_text())[0]["targets"]:
-        for family in text_string_to_metric_families(fetch(f"http://{target}/metrics")):
-            for sample in family.samples:
-                own = {name: value for name, value in sample.labels.items() if name in LABELS}
-                if "bnnray" in sample.name and own["run"] == run:
-                    series = found.setdefault(sample.name, Counter())
-                    series[frozenset(own.items())] += sample.value
+    for family in text_string_to_metric_families(fetch(f"http://{watched.agent}/metrics")):
+        for sample in family.samples:
+            own = {name: value for name, value in sample.labels.items() if name in LABELS}
+            if "bnnray" in sample.name and own["run"] == run:
+                series = found.setdefault(sample.name, Counter())
+                series[frozenset(own.items())] += sample.value
     return found
 
 

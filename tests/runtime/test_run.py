@@ -1,28 +1,23 @@
-"""Whole runs on real digits, with Ray and without: the same rows, resumed, drained, broken."""
+"""Whole runs on real digits, with Ray and without: the same rows, resumed, broken."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 from small_run import JOB, SAME, Listener, rows
 
 from bnnray.datasets import load_dataset
-from bnnray.errors import DataError, Interrupted, JobError, LicenceError, ModelError, StorageError
+from bnnray.errors import DataError, JobError, LicenceError, ModelError, StorageError
 from bnnray.job import load_job
 from bnnray.models import load_model
 from bnnray.results import query
-from bnnray.runtime import Rerun, RunOptions, run, run_job
+from bnnray.runtime import Rerun, RunOptions, run_job
 
 IPROP = """
 [[attack]]
@@ -32,13 +27,6 @@ subproblem_patience = "off"
 record = true
 time_limit = "2min"
 """
-
-
-@pytest.fixture
-def job(tmp_path):
-    path = tmp_path / "job.toml"
-    path.write_text(JOB)
-    return lambda *overrides: load_job(path, overrides).job
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +79,7 @@ def test_a_run_leaves_what_the_contract_says(local_run):
     provenance = json.loads((folder / "run.json").read_text())
     (model,) = (folder / "models").glob("*.bnn")
     assert provenance["models"] == {"net": load_model(model).digest}
+    assert provenance["command"] == [Path(sys.argv[0]).name, *sys.argv[1:]]
     (session,) = provenance["sessions"]
     counts = [session[name] for name in ("units", "failed", "retried", "left")]
     assert counts == [16, 0, 0, 0]
@@ -430,158 +419,6 @@ def test_an_unwritable_place_is_one_line(job):
     """Nobody may make a folder in /proc, not even root."""
     with pytest.raises(StorageError, match="choose a writable place with --runs-dir"):
         run_job(job(), RunOptions(Path("/proc/runs"), local=True), Listener())
-
-
-STARTED: list[subprocess.Popen[str]] = []
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_running():
-    yield
-    while STARTED:
-        STARTED.pop().kill()
-
-
-def start(arguments: list[str], tmp_path: Path) -> subprocess.Popen[str]:
-    (tmp_path / "job.toml").write_text(JOB)
-    command = [sys.executable, "-m", "bnnray.cli.main", "run", "job.toml", *arguments]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    STARTED.append(process)
-    return process
-
-
-@pytest.mark.parametrize("how", ["--local", "--grace=5"])
-def test_ctrl_c_drains_and_the_same_command_finishes(how, tmp_path):
-    slow = ["--set", "data.points=30", "--set", "model.net.hidden=[60, 60]"]
-    slow += ["--set", "attack.milp.time_limit=3s"]
-    process = start([how, *slow], tmp_path)
-    results = tmp_path / "runs" / "digits" / "results"
-    wait_for(lambda: any(results.glob("part-*")), process)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 75, err
-    assert "units left; the same command does them" in err
-    assert "Traceback" not in err
-    assert "median s" in out
-    process = start(["--local", *slow, "--set", "attack.milp.time_limit=0.1"], tmp_path)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    assert "units are done already" in err
-
-
-PATIENT = ["--set", "attack.pgd.time_limit=1h", "--set", "data.points=8"]
-PATIENT += ["--set", "attack.pgd.iterations=100000000", "--set", "attack.milp.time_limit=0.01"]
-
-
-@pytest.mark.parametrize("how", [["--local"], []], ids=["local", "ray"])
-def test_a_drain_ends_a_long_search_after_the_grace(how, tmp_path):
-    process = start([*how, *PATIENT, "--grace=0.5"], tmp_path)
-    wait_for(lambda: searching(process.pid), process)
-    process.send_signal(signal.SIGUSR1)
-    _, err = process.communicate(timeout=45)
-    assert process.returncode == 75, err
-
-
-@pytest.mark.parametrize("how", [["--local"], []], ids=["local", "ray"])
-def test_ctrl_c_twice_ends_at_once(how, tmp_path):
-    process = start([*how, *PATIENT, "--grace=3600"], tmp_path)
-    wait_for(lambda: searching(process.pid), process)
-    process.send_signal(signal.SIGINT)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=45)
-    assert process.returncode == 130, err
-    assert "Traceback" not in err
-
-
-@pytest.mark.parametrize(
-    ("how", "number"),
-    [("--local", signal.SIGINT), ("--local", signal.SIGUSR1), ("--grace=5", signal.SIGINT)],
-)
-def test_a_signal_while_training_is_one_line_and_resumable(how, number, tmp_path):
-    process = start([how, "--set", "model.net.train.epochs=100000"], tmp_path)
-    run = tmp_path / "runs" / "digits" / "run.json"
-    wait_for(run.exists, process)
-    time.sleep(4)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 75, err
-    assert err.splitlines()[-1].startswith("bnnray: interrupted while a network was trained")
-    assert not (tmp_path / "runs" / "digits" / "models").exists()
-
-
-MOMENTS = ["prepare", "hold_lease", "_make_cluster", "make_units"]
-
-
-def signals_before(monkeypatch, moment: str, numbers: list[int]) -> None:
-    """Has this process get signals when a run comes to a step of it."""
-    step = getattr(run, moment)
-
-    def signalled(*arguments):
-        monkeypatch.setattr(run, moment, step)
-        for number in numbers:
-            os.kill(os.getpid(), number)
-        return step(*arguments)
-
-    monkeypatch.setattr(run, moment, signalled)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_signal_before_anything_runs_leaves_nothing_half_done(
-    job, tmp_path, monkeypatch, moment, number
-):
-    listener, options = Listener(), RunOptions(tmp_path / "runs", local=True)
-    small = job("data.points=1", "attack.milp.time_limit=0.01")
-    signals_before(monkeypatch, moment, [number])
-    with pytest.raises(Interrupted, match="interrupted before anything was attacked"):
-        run_job(small, options, listener)
-    assert listener.records == []
-    assert listener.epochs == (4 if moment == "make_units" else 0)
-    assert not list(tmp_path.rglob("lease.json"))
-    assert (tmp_path / "runs").exists() == (moment not in MOMENTS[:1])
-    assert run_job(small, options, Listener()).left == 0
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_ctrl_c_twice_before_anything_runs_ends_at_once(job, tmp_path, monkeypatch, moment):
-    listener = Listener()
-    before = signal.getsignal(signal.SIGINT)
-    signals_before(monkeypatch, moment, [signal.SIGINT, signal.SIGINT])
-    with pytest.raises(KeyboardInterrupt):
-        run_job(job("data.points=1"), RunOptions(tmp_path / "runs", local=True), listener)
-    assert listener.records == []
-    assert signal.getsignal(signal.SIGINT) is before
-    assert not list(tmp_path.rglob("lease.json"))
-
-
-def test_a_signal_while_ray_starts_is_one_line_and_resumable(tmp_path):
-    process = start([], tmp_path)
-    wait_for((tmp_path / "runs" / "digits" / "lease.json").exists, process)
-    process.send_signal(signal.SIGUSR1)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 75, err
-    assert err.splitlines()[-1].startswith("bnnray: interrupted ")
-    assert not (tmp_path / "runs" / "digits" / "lease.json").exists()
-
-
-def searching(driver: int) -> bool:
-    """Whether a slot's process runs: the offspring of a nursery."""
-    for process in psutil.Process(driver).children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            if "bnnray.processes.nurse" in process.cmdline() and process.children():
-                return True
-    return False
-
-
-def wait_for(condition, process, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_run_outside_the_main_thread_works(job, tmp_path):
