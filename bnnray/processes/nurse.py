@@ -147,7 +147,7 @@ class _Child:
 
 
 def main(address: str, modules: Sequence[str]) -> None:
-    """Loads, says that it is ready, and serves; leaves nothing behind."""
+    """Loads, says that it is ready, and serves; leaves nothing behind when its holder is gone."""
     try:
         for name in modules:
             importlib.import_module(name)
@@ -158,8 +158,7 @@ def main(address: str, modules: Sequence[str]) -> None:
             Nurse(listener).serve()
     except BrokenPipeError:
         pass  # the holder is gone already
-    finally:
-        shutil.rmtree(Path(address).parent, ignore_errors=True)
+    shutil.rmtree(Path(address).parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

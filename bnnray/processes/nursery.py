@@ -7,13 +7,15 @@ computes nothing, so forking it is safe whatever its children do.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bnnray.errors import ProcessError
@@ -52,6 +54,9 @@ class Nursery:
         self._threads = threads
         _sweep()
         self._folder = _short_folder()
+        self._held = contextlib.ExitStack()
+        with contextlib.suppress(OSError):  # where nothing can be locked nothing is swept either
+            self._held.enter_context(_hold(self._folder))
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._closed = False
@@ -77,6 +82,7 @@ class Nursery:
         with self._lock:
             self._end()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._held.close()
 
     def _answers(self, process: subprocess.Popen[bytes]) -> bool:
         """One that is stopped would let everybody wait."""
@@ -128,15 +134,11 @@ class Nursery:
 
 
 def _sweep() -> None:
-    """Removes what nurseries left behind that were killed: sockets where nobody listens."""
+    """Removes what holders left behind that were killed together with their nurseries."""
     for folder in {tempfile.gettempdir(), SHORT_FOLDER}:
         for address in Path(folder).glob(f"{PREFIX}*/{SOCKET}"):
-            try:
-                connect(str(address)).close()
-            except ConnectionRefusedError:
+            with contextlib.suppress(OSError), _hold(address.parent):
                 shutil.rmtree(address.parent, ignore_errors=True)
-            except OSError:
-                continue  # somebody else's
 
 
 def _short_folder() -> Path:
@@ -146,3 +148,21 @@ def _short_folder() -> Path:
         return folder
     folder.rmdir()
     return Path(tempfile.mkdtemp(prefix=PREFIX, dir=SHORT_FOLDER))
+
+
+@contextlib.contextmanager
+def _hold(folder: Path) -> Iterator[None]:
+    """Locks a folder, at most until this process dies.
+
+    That nobody listens at a socket is no sign of its holder's death: it may be about to replace a
+    nursery that died.
+
+    Raises:
+        OSError: it is held, belongs to somebody else, or lies where nothing can be locked.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
