@@ -24,7 +24,7 @@ def start_run(arguments: Sequence[str], folder: Path) -> subprocess.Popen[str]:
 
 
 def wait_for(
-    condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 90
+    condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 240
 ) -> None:
     deadline = time.monotonic() + seconds
     while not condition():

@@ -51,7 +51,7 @@ def useful(place: Place) -> bool:
 
 def wait_for_places(cluster: RayCluster, count: int) -> Sequence[Place]:
     """Until so many keepers answer."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while len(places := cluster.places(useful)) != count:
         assert time.monotonic() < deadline
         time.sleep(0.1)

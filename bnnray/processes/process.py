@@ -15,7 +15,7 @@ from bnnray.errors import ProcessError
 from bnnray.processes.requests import TALK_SECONDS, Death, Kill, Role, Start, Status, connect
 
 START_SECONDS = 60.0
-STATUS_SECONDS = 1.0
+STATUS_SECONDS = 5.0
 REQUEST_SECONDS = 2.0
 REST_SECONDS = 2.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

@@ -189,9 +189,9 @@ def test_status_says_what_slurm_says(bnnray, place, slurm_says):
 
 
 def test_a_slurm_that_hangs_does_not_hold_up_status(bnnray, place, slurm_says, monkeypatch):
-    monkeypatch.setattr(slurm, "ASK_SECONDS", 0.2)
     bnnray("submit", "small.toml", folder=place)
     slurm_says.says("squeue", "exec sleep 60")
+    monkeypatch.setattr(slurm, "ASK_SECONDS", 0.2)
     assert follow.slurm_state(place / "runs" / "small") is None
 
 

@@ -24,13 +24,13 @@ def test_ctrl_c_drains_and_the_same_command_finishes(how, start, tmp_path):
     results = tmp_path / "runs" / "digits" / "results"
     wait_for(lambda: any(results.glob("part-*")), process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 75, err
     assert "units left; the same command does them" in err
     assert "Traceback" not in err
     assert "median s" in out
     process = start("--local", *slow, "--set", "attack.milp.time_limit=0.1")
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     assert "units are done already" in err
 
@@ -40,7 +40,7 @@ def test_a_drain_ends_a_long_search_after_the_grace(how, start):
     process = start(*how, *PATIENT, "--grace=0.5")
     wait_for(lambda: searching(process.pid), process)
     process.send_signal(signal.SIGUSR1)
-    _, err = process.communicate(timeout=45)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 75, err
 
 
@@ -51,7 +51,7 @@ def test_ctrl_c_twice_ends_at_once(how, start):
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=45)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     assert "Traceback" not in err
 
@@ -66,7 +66,7 @@ def test_a_signal_while_training_is_one_line_and_resumable(how, number, start, t
     wait_for(run.exists, process)
     time.sleep(4)
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 75, err
     assert err.splitlines()[-1].startswith("bnnray: interrupted while a network was trained")
     assert not (tmp_path / "runs" / "digits" / "models").exists()
@@ -121,7 +121,7 @@ def test_a_signal_while_ray_starts_is_one_line_and_resumable(start, tmp_path):
     process = start()
     wait_for((tmp_path / "runs" / "digits" / "lease.json").exists, process)
     process.send_signal(signal.SIGUSR1)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == 75, err
     assert err.splitlines()[-1].startswith("bnnray: interrupted ")
     assert not (tmp_path / "runs" / "digits" / "lease.json").exists()

@@ -234,7 +234,7 @@ def test_a_driver_whose_folder_is_gone_stops(tmp_path):
         leased.flush()
         (folder / LEASE).unlink()
         folder.rmdir()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 240
         while not held.lost and time.monotonic() < deadline:
             time.sleep(0.05)
         with pytest.raises(SetupError, match="took it over"):
@@ -250,7 +250,7 @@ def test_a_driver_that_cannot_rewrite_its_lease_stops(tmp_path):
         (tmp_path / LEASE).unlink()
         (tmp_path / LEASE).mkdir()
         assert not held.lost
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 240
         while not held.lost and time.monotonic() < deadline:
             time.sleep(0.05)
         with pytest.raises(SetupError, match=r"could not be rewritten for 0.5 s \(.*directory"):
@@ -451,7 +451,7 @@ def test_a_second_run_of_a_job_is_refused_and_one_after_a_kill_goes_on(start, tm
     first = start("--local", *PATIENT)
     wait_for((run / LEASE).exists, first)
     second = start("--local", *PATIENT)
-    _, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=240)
     assert second.returncode == 2, err
     looking, refused = err.splitlines()
     assert looking.startswith("runs/digits is in use by process")
@@ -459,7 +459,7 @@ def test_a_second_run_of_a_job_is_refused_and_one_after_a_kill_goes_on(start, tm
     first.kill()
     first.communicate()
     third = start("--local", "--set", "data.points=1")
-    _, err = third.communicate(timeout=120)
+    _, err = third.communicate(timeout=240)
     assert third.returncode == 0, err
     assert err.startswith(f"taking over the run from process {first.pid} on ")
     assert not (run / LEASE).exists()

@@ -48,13 +48,22 @@ class Quiet:
 def slots(driver: int) -> list[psutil.Process]:
     """What nurseries of a run have forked, the oldest first."""
     offspring = psutil.Process(driver).children(recursive=True)
-    nurses = [p for p in offspring if is_nurse(p) and not is_nurse(p.parent())]
-    return sorted((c for n in nurses for c in n.children()), key=lambda p: p.pid)
+    nurses = {p.pid for p in offspring if is_nurse(p)}
+    forked = [p for p in offspring if is_child_of(p, nurses)]
+    older = {p.pid for p in forked}
+    return sorted((p for p in forked if not is_child_of(p, older)), key=lambda p: p.pid)
 
 
-def is_nurse(process: psutil.Process | None) -> bool:
+def is_nurse(process: psutil.Process) -> bool:
     try:
-        return process is not None and NURSE in process.cmdline()
+        return NURSE in process.cmdline()
+    except psutil.Error:
+        return False
+
+
+def is_child_of(process: psutil.Process, parents: set[int]) -> bool:
+    try:
+        return process.ppid() in parents
     except psutil.Error:
         return False
 

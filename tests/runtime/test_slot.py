@@ -115,7 +115,7 @@ def test_no_limit_is_ignored_and_what_was_found_counts(keeper, where, how):
     began = time.monotonic()
     bad, good = hostile_to(how, where=where), hostile_to("well")
     done = keeper.run(shard(bad, good))
-    assert time.monotonic() - began < 0.4 + 10
+    assert time.monotonic() - began < 0.4 + 60  # what misbehaves would do so for an hour
     assert done.error == ""
     row, other = [r.row for r in done.records]
     assert (row["status"], row["verdict"]) == ("killed", "vulnerable")
@@ -255,7 +255,7 @@ def test_a_killed_slot_is_replaced(keeper):
         target=lambda: done.append(keeper.run(shard(hostile_to("sleep", time_limit=60))))
     )
     thread.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 240
     while not (killed := searching()) and time.monotonic() < deadline:
         time.sleep(0.05)
     os.kill(killed[0], signal.SIGKILL)
@@ -302,10 +302,10 @@ def together(how: str, count: int) -> Shard:
 
 def test_a_drained_keeper_begins_nothing_new(keeper):
     done = []
-    slow = hostile_to("well", seconds=1.0, time_limit=60)
+    slow = hostile_to("well", seconds=4.0, time_limit=60)
     thread = threading.Thread(target=lambda: done.append(keeper.run(shard(slow, slow, slow))))
     thread.start()
-    time.sleep(0.7)
+    time.sleep(2)
     keeper.drain()
     thread.join()
     assert [r.row["point"] for r in done[0].records] == [0]
