@@ -19,9 +19,10 @@ READY := $(VENV)/.ready
 quickstart: $(READY)
 	$(BIN)/bnnray run jobs/quickstart.toml
 
+# Three on two cores: a third of the time is waiting, for Ray, signals and limits.
 test: $(READY)
 	$(BIN)/bnnray warmup
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/faults --ignore tests/lab
+	$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/faults --ignore tests/lab
 
 test-faults: $(READY)
 	$(BIN)/bnnray warmup
