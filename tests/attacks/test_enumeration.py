@@ -105,7 +105,7 @@ def check_optima(domain: Domain, attack: Milp, asked: list[tuple[int, Question]]
 @pytest.mark.parametrize("domain", list(Domain))
 def test_milp_decides_flips(domain, name, chunk):
     attack = Milp(MilpSettings(backend=name, stop="flip"))
-    for seed, question in questions(domain, chunk):
+    for seed, question in questions(domain, chunk, share=0.5):
         true = true_maximum(question)
         outcome = attack.run([Task(question, seed)], InProcess())[0]
         where = f"seed {seed} {outcome.status} {outcome.message}"

@@ -113,7 +113,7 @@ def test_on_the_box_the_infimum_is_met_within_tolerance(name, norm, local):
 @pytest.mark.parametrize("name", sorted(BACKENDS))
 def test_on_thresholds_no_claim_is_wrong(name, norm, formulation):
     """Nasty networks on the box, where the nearest flip may be a single point."""
-    for seed, question in questions(Domain.BOX, nasty=True, local=True)[:70]:
+    for seed, question in questions(Domain.BOX, nasty=True, local=True)[:40]:
         outcome = solve(question, seed, backend=name, minimize=norm, formulation=formulation)
         where = f"seed {seed} {outcome.status} {outcome.message}"
         true = check_sound(question, outcome, norm, where)

@@ -408,7 +408,7 @@ def racers():
         racer.stop()
 
 
-@pytest.mark.parametrize(("left", "rounds"), [("free", 20), ("dead", 20), ("still", 5)])
+@pytest.mark.parametrize(("left", "rounds"), [("free", 10), ("dead", 10), ("still", 5)])
 def test_of_several_drivers_at_the_same_moment_exactly_one_wins(tmp_path, racers, left, rounds):
     for n in range(rounds):
         folder = tmp_path / str(n)

@@ -311,8 +311,7 @@ def test_the_units_of_a_torn_part_are_done_again(job, tmp_path):
     assert (quiet.begun, quiet.problems) == ((4, 4), [])
 
 
-@pytest.mark.parametrize("rule", ["never", "failed"])
-@pytest.mark.parametrize("table", ["witnesses", "trace"])
+@pytest.mark.parametrize(("table", "rule"), [("witnesses", "never"), ("trace", "failed")])
 def test_units_whose_witness_or_trace_is_damaged_are_done_again(job, tmp_path, table, rule):
     options = RunOptions(tmp_path, local=True)
     folder = run_job(job("data.points=1"), options, Listener()).folder
